@@ -1,0 +1,70 @@
+"""The composite reward: evidence once, every term on it, one `Score` per clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from worldr1.rewards.evidence import DepthEstimator, FlowEstimator, gather_evidence
+from worldr1.rewards.term import Term, TermResult
+from worldr1.types import Clip, Prompt, Rollout, Score
+from worldr1.worlds.families import FOV_DEG
+from worldr1.worlds.scene import intrinsics
+
+MULTIPLIERS = ("parallax", "sharpness", "motion")  # gate and guards; the other terms enter by geometric mean
+
+
+def default_intrinsics(height: int, width: int) -> Tensor:
+    """Pinhole matrix for a video of unknown camera: the tiny worlds' field of view."""
+    return torch.from_numpy(intrinsics(FOV_DEG, height, width))
+
+
+def aggregate(parts: Mapping[str, float | None]) -> float | None:
+    """gate · guards · geometric mean of the applicable terms; ``None`` when no term applies."""
+    terms = [v for k, v in parts.items() if k not in MULTIPLIERS and v is not None]
+    if not terms:
+        return None
+    mean = math.exp(sum(math.log(max(v, 1e-6)) for v in terms) / len(terms))
+    return mean * math.prod(v for k in MULTIPLIERS if (v := parts.get(k)) is not None)
+
+
+class WorldReward:
+    """Scores clips by how well one rigid world, its movers and one camera explain them."""
+
+    differentiable = False
+
+    def __init__(self, terms: Mapping[str, Term], depth: DepthEstimator, flow: FlowEstimator) -> None:
+        if not terms:
+            raise ValueError("a reward needs at least one term")
+        self.terms, self.depth, self.flow = dict(terms), depth, flow
+
+    def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
+        """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
+        clips = [s.clip if isinstance(s, Rollout) else s for s in samples]
+        prompts: list[Prompt | None] = [s.prompt if isinstance(s, Rollout) else None for s in samples]
+        if len({c.video.shape for c in clips}) != 1:
+            raise ValueError("clips scored together must have the same number of frames and size")
+        video = torch.stack([c.video for c in clips])
+        known = [p.camera.K[0] if p is not None and p.camera is not None else None for p in prompts]
+        K = torch.stack([k if k is not None else default_intrinsics(*video.shape[-2:]) for k in known])
+        with torch.no_grad():
+            evidence = gather_evidence(video, K.to(video), prompts, self.depth, self.flow)
+            results = {name: term(evidence) for name, term in self.terms.items()}
+        return [_score(results, i) for i in range(len(clips))]
+
+
+def _score(results: Mapping[str, TermResult], index: int) -> Score:
+    parts: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    for name, result in results.items():
+        value = float(result.values[index])
+        if not bool(result.applicable[index]):
+            parts[name], notes[name] = None, result.reason
+        elif not math.isfinite(value):
+            parts[name], notes[name] = None, "the term is not a finite number on this clip"
+        else:
+            parts[name] = value
+    return Score(aggregate(parts), parts, notes)

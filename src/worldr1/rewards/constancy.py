@@ -1,0 +1,102 @@
+"""Constancy term: objects keep their colour, size and shape, also while nobody sees them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
+from worldr1.rewards.depth import frame_pairs
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.term import TermResult, masked_mean
+
+TAU = 0.12
+_NEAR_M = 8.0
+_LEAST_PIXELS = 12  # of an object
+_NUM_HUES = 12
+_FIXED_TRANSLATION_M = 0.35  # a camera that travels less than this over the clip counts as fixed
+
+
+def raised(evidence: Evidence) -> Tensor:
+    """Pixels ``[b, f, h, w]`` that stand up from the ground.
+
+    The inverse depth of a plane is affine in the pixel coordinates, so the ground is a robust linear fit to the
+    inverse depth of the lower half of each frame; what is nearer by an eighth is an object.
+    """
+    b, f, h, w = evidence.depth_m.shape
+    inverse = 1 / evidence.depth_m.flatten(0, 1)
+    grid = pixel_grid(h, w, inverse) / w - 0.5
+    basis = torch.cat([grid, torch.ones_like(grid[..., :1])], dim=-1)
+    lower = slice(h // 2, h)
+    x, y = basis[lower].flatten(0, 1), inverse[:, lower].flatten(1, 2)
+    weight = torch.ones_like(y)
+    for _ in range(8):
+        gram = torch.einsum("np,pi,pj->nij", weight, x, x) + 1e-4 * torch.eye(3, device=x.device)
+        plane = torch.linalg.solve(gram, torch.einsum("np,pi,np->ni", weight, x, y))
+        residual = y - plane @ x.T
+        # objects only ever make the inverse depth larger, so positive residuals lose their say sooner
+        weight = 1 / (1 + (residual / torch.where(residual > 0, 0.02, 0.04)) ** 2) ** 2
+    ground = torch.einsum("hwi,ni->nhw", basis, plane).clamp(min=0)
+    up = (inverse > 1.125 * ground + 0.02) & (inverse > 1 / _NEAR_M)
+    return up.view(b, f, h, w)
+
+
+def hue_weights(video: Tensor) -> Tensor:
+    """Soft assignment to hues, weighted by saturation: ``[b, f, 12, h, w]`` from ``[b, f, 3, h, w]``."""
+    r, g, b = video.unbind(2)
+    alpha, beta = r - 0.5 * (g + b), 0.866 * (g - b)
+    saturation = torch.sqrt(alpha**2 + beta**2 + 1e-12)
+    position = torch.atan2(beta, alpha) / (2 * torch.pi) * _NUM_HUES
+    bins = torch.arange(_NUM_HUES, device=video.device).view(1, 1, -1, 1, 1)
+    distance = (position[:, :, None] - bins).remainder(_NUM_HUES)
+    distance = torch.minimum(distance, _NUM_HUES - distance)
+    return (1 - distance / 2).clamp(min=0) / 2 * (saturation / 0.3).clamp(max=1)[:, :, None]
+
+
+def _static_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour change of objects carried by the camera between distant frames, and whether any was carried: ``[b]``."""
+    height, width = evidence.video.shape[-2:]
+    changes, counts = [], []
+    for i, j in frame_pairs(evidence.video.shape[1]):
+        points = transform(evidence.between(i, j), lift(evidence.depth_m[:, i], evidence.K))
+        landing = project(points, evidence.K)
+        found = sample(evidence.depth_m[:, j, None], landing)[:, 0]
+        same_place = (found.log() - points[..., 2].clamp(min=0.2).log()).abs() < 0.15
+        seen = up[:, i] & inside(landing, height, width) & same_place & ~evidence.dynamic[:, i]
+        colour = sample(evidence.video[:, j], landing)
+        difference = (colour - evidence.video[:, i]).abs().mean(1)
+        changes.append(masked_mean(difference, seen, (1, 2)))
+        counts.append(seen.sum((1, 2)))
+    enough = torch.stack(counts) >= _LEAST_PIXELS
+    return masked_mean(torch.stack(changes), enough, (0,)), enough.any(0)
+
+
+def inventory(evidence: Evidence, up: Tensor) -> Tensor:
+    """Metric area in m² of what stands up, by hue: ``[b, f, 12]``."""
+    focal = evidence.K[:, 0, 0].view(-1, 1, 1, 1)
+    area = up * (evidence.depth_m / focal) ** 2
+    return (hue_weights(evidence.video) * area[:, :, None]).sum((-1, -2))
+
+
+def _inventory_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
+    """Relative change of the inventory from the clip's start to its end, and whether it can be told: ``[b]``.
+
+    Told only under a fixed camera and when nothing is cut off by the frame's sides: then whatever passed behind
+    something else must have come out again as it was.
+    """
+    items = inventory(evidence, up)
+    k = max(1, evidence.video.shape[1] // 4)
+    start, end = items[:, :k].amax(1), items[:, -k:].amax(1)
+    change = (start - end).abs().sum(1) / (start.sum(1) + end.sum(1)).clamp(min=0.05)
+    cut = torch.cat([up[:, :k], up[:, -k:]], dim=1)[..., [0, -1]].flatten(1).any(1)
+    travel = evidence.c2w[:, -1, :3, 3].norm(dim=-1)
+    return change, ~cut & (travel < _FIXED_TRANSLATION_M)
+
+
+def constancy_term(evidence: Evidence) -> TermResult:
+    """exp(−change/τ), the change of colour where objects rest and of the inventory where they pass behind others."""
+    up = raised(evidence)
+    colour, told_colour = _static_change(evidence, up)
+    stock, told_stock = _inventory_change(evidence, up)
+    change = colour * told_colour + 0.5 * stock * told_stock
+    return TermResult(torch.exp(-change / TAU), told_colour | told_stock, "no object stands up from the ground")

@@ -1,0 +1,91 @@
+"""What the terms look at, computed once per batch: depth, flow both ways, the camera recovered from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worldr1.estimators.depth import MAX_DEPTH_M
+from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
+from worldr1.geometry.rigid import fit_rigid_robust
+from worldr1.types import Prompt
+
+DepthEstimator = Callable[[Tensor], Tensor]
+FlowEstimator = Callable[[Tensor, Tensor], Tensor]
+
+MAX_DYNAMIC_SHARE = 0.2  # of a frame that may be called moving; more than that is a morph trying to hide
+_FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Measurements of a batch of clips. Shapes: ``b`` clips, ``f`` frames of ``h`` x ``w`` pixels."""
+
+    video: Tensor  # [b, f, 3, h, w] in [0, 1]
+    depth_m: Tensor  # [b, f, h, w]
+    forward_px: Tensor  # [b, f-1, h, w, 2] flow to the next frame
+    backward_px: Tensor  # [b, f-1, h, w, 2] flow from the next frame back
+    K: Tensor  # [b, 3, 3] pixels
+    c2w: Tensor  # [b, f, 4, 4] recovered camera; the first frame's is the identity
+    ego_px: Tensor  # [b, f-1, h, w, 2] flow that the camera alone explains
+    dynamic: Tensor  # [b, f, h, w] bool: moves by itself
+    prompts: Sequence[Prompt | None]
+
+    def between(self, i: int, j: int) -> Tensor:
+        """Transforms from camera ``i`` to camera ``j``: ``[b, 4, 4]``."""
+        return torch.linalg.inv(self.c2w[:, j]) @ self.c2w[:, i]
+
+
+def gather_evidence(
+    video: Tensor, K: Tensor, prompts: Sequence[Prompt | None], depth: DepthEstimator, flow: FlowEstimator
+) -> Evidence:
+    """Measure clips ``[b, f, 3, h, w]`` with intrinsics ``[b, 3, 3]``.
+
+    Raises ``ValueError`` for fewer than two frames or values that are not finite.
+    """
+    b, f, _, h, w = video.shape
+    if f < 2:
+        raise ValueError("a clip needs at least two frames to be checked")
+    if not torch.isfinite(video).all():
+        raise ValueError("the video contains values that are not finite")
+    depth_m = depth(video.flatten(0, 1)).view(b, f, h, w)
+    now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
+    both = flow(torch.cat([now, following]), torch.cat([following, now])).view(2, b, f - 1, h, w, 2)
+    K_pair = K[:, None].expand(b, f - 1, 3, 3).flatten(0, 1)
+    step = _camera_steps(depth_m, both[0], both[1], K_pair)
+    c2w = [torch.eye(4, dtype=video.dtype, device=video.device).repeat(b, 1, 1)]
+    for t in range(f - 1):
+        c2w.append(c2w[-1] @ torch.linalg.inv(step[:, t]))
+    points = lift(depth_m[:, :-1].flatten(0, 1), K_pair)
+    ego = project(transform(step.flatten(0, 1), points), K_pair) - pixel_grid(h, w, video)
+    ego = ego.view(b, f - 1, h, w, 2)
+    return Evidence(
+        video, depth_m, both[0], both[1], K, torch.stack(c2w, 1), ego, _dynamic(both[0], ego), tuple(prompts)
+    )
+
+
+def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor) -> Tensor:
+    """Camera motion from each frame to the next, ``[b, f-1, 4, 4]``: rigid fit of lifted points along the flow."""
+    b, f, h, w = depth_m.shape
+    points = lift(depth_m[:, :-1].flatten(0, 1), K)
+    following = lift(depth_m[:, 1:].flatten(0, 1), K)
+    landing = pixel_grid(h, w, depth_m) + forward.flatten(0, 1)
+    target = sample(following.permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
+    back = sample(backward.flatten(0, 1).permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
+    round_trip = (forward.flatten(0, 1) + back).norm(dim=-1)
+    good = inside(landing, h, w) & (round_trip < 1.0) & (points[..., 2] < _FAR_M) & (target[..., 2] < _FAR_M)
+    weight = good.float() / points[..., 2] ** 2  # the error of estimated depth grows with depth
+    pose = fit_rigid_robust(points.flatten(1, 2), target.flatten(1, 2), weight.flatten(1, 2))
+    return pose.view(b, f - 1, 4, 4)
+
+
+def _dynamic(forward: Tensor, ego: Tensor) -> Tensor:
+    """Pixels ``[b, f, h, w]`` that move by themselves, grown by one pixel; none where there are too many."""
+    residual = (forward - ego).norm(dim=-1)
+    moving = residual > 1.0 + 0.25 * ego.norm(dim=-1)
+    moving = torch.cat([moving, moving[:, -1:]], dim=1)  # the last frame has no flow of its own
+    moving = moving & (moving.float().mean((-1, -2), keepdim=True) <= MAX_DYNAMIC_SHARE)
+    return torch.nn.functional.max_pool2d(moving.float(), 3, stride=1, padding=1) > 0

@@ -1,0 +1,56 @@
+"""Advantages: every reward term is normalised within its prompt group, then weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worldr1.types import Score
+
+
+@dataclass(frozen=True)
+class TermWeight:
+    """How much a term counts, and the spread below which its differences within a group are noise."""
+
+    weight: float
+    floor: float = 0.02
+
+
+def term_matrix(scores: Sequence[Score], term: str) -> Tensor:
+    """Values of a term, NaN where it abstained or failed: ``[n]``."""
+    parts = [s.parts.get(term) for s in scores]
+    return torch.tensor([float("nan") if p is None else p for p in parts])
+
+
+def group_normalise(values: Tensor, floor: float) -> Tensor:
+    """(r − mean) / (std + floor) within each row of ``[groups, samples]``; NaN stays NaN and counts for nothing.
+
+    A row with fewer than two values has no spread and becomes NaN altogether.
+    """
+    present = ~values.isnan()
+    count = present.sum(1, keepdim=True)
+    centred = values - values.nanmean(1, keepdim=True)
+    variance = (centred**2).nansum(1, keepdim=True) / (count - 1).clamp(min=1)
+    out = centred / (variance.sqrt() + floor)
+    return out.where(count >= 2, torch.nan)
+
+
+def advantages(scores: Sequence[Score], group: int, weights: Mapping[str, TermWeight], clip: float = 3.0) -> Tensor:
+    """Advantages ``[n]`` of samples in prompt-major order, clipped to ±``clip``.
+
+    A missing term is masked and the group's other members normalised without it, never replaced by a number; a
+    sample without any term, and a group without spread, gets 0 and teaches nothing. Raises ``ValueError`` when
+    the samples do not fill whole groups or no weight is positive.
+    """
+    if len(scores) % group:
+        raise ValueError(f"{len(scores)} samples do not fill groups of {group}")
+    if not any(w.weight > 0 for w in weights.values()):
+        raise ValueError("no reward term has a positive weight")
+    total = torch.zeros(len(scores) // group, group)
+    for term, setting in weights.items():
+        z = group_normalise(term_matrix(scores, term).view(-1, group), setting.floor)
+        total = total + setting.weight * z.nan_to_num(0.0)
+    return total.flatten().clamp(-clip, clip)
