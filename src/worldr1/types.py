@@ -23,7 +23,8 @@ class CameraPath:
 
     def relative(self) -> Tensor:
         """Poses seen from the first frame's camera: ``[frames, 4, 4]``, the first one the identity."""
-        return torch.linalg.inv(self.c2w[:1]) @ self.c2w
+        poses: Tensor = torch.linalg.inv(self.c2w[:1]) @ self.c2w
+        return poses
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ class Tagger(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         sizes = [3, width, 2 * width, 3 * width]
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GroupNorm(8, b), nn.GELU()]
             layers += [nn.Conv2d(b, b, 3, padding=1), nn.GroupNorm(8, b), nn.GELU()]
         self.features = nn.Sequential(*layers)
@@ -46,4 +47,5 @@ def tag(tagger: Tagger, video: Tensor) -> Tensor:
     with torch.autocast(video.device.type, dtype=torch.bfloat16):
         logits = tagger(video.flatten(0, 1)).float()
     p = logits.sigmoid().unflatten(0, video.shape[:2])
-    return p.topk(max(1, video.shape[1] // 2), dim=1).values.mean(1)
+    best: Tensor = p.topk(max(1, video.shape[1] // 2), dim=1).values
+    return best.mean(1)

@@ -21,7 +21,7 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
 class DepthUNet(nn.Module):
     """Log-depth from a frame; three scales with skip connections."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.down = nn.ModuleList([_block(3, width), _block(width, 2 * width), _block(2 * width, 3 * width)])
         self.up = nn.ModuleList([_block(5 * width, 2 * width), _block(3 * width, width)])

@@ -19,7 +19,8 @@ def pack(latents: Tensor) -> Tensor:
 
 def unpack(tokens: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Inverse of `pack`; ``shape`` is ``(frames', h', w')``."""
-    return tokens.transpose(1, 2).unflatten(2, shape)
+    latents: Tensor = tokens.transpose(1, 2).unflatten(2, shape)
+    return latents
 
 
 def tokenise(pipeline: LTXPipeline, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -69,4 +70,3 @@ def velocity(
             return_dict=False,
         )[0]
     return out.float()
-

@@ -31,9 +31,7 @@ def load_pipeline(model: str | Path, transformer: Path | None = None) -> LTXPipe
     except (OSError, KeyError) as error:
         raise ValueError(f"no LTX pipeline in {model}: {error}") from error
     if transformer is not None:
-        pipeline.transformer = type(pipeline.transformer).from_pretrained(
-            str(transformer), torch_dtype=torch.float32
-        )
+        pipeline.transformer = type(pipeline.transformer).from_pretrained(str(transformer), torch_dtype=torch.float32)
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
         part.requires_grad_(False).eval()
     pipeline.set_progress_bar_config(disable=True)
@@ -122,9 +120,7 @@ class LTXPolicy:
         without, with_text = both.chunk(2)
         return without + self.sampler.guidance * (with_text - without)
 
-    def sample(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range = range(0)
-    ) -> list[Rollout]:
+    def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range = range(0)) -> list[Rollout]:
         """One rollout per prompt; the steps in ``window`` are drawn and kept, the others follow the ODE.
 
         The same prompt and seed give the same clip, whatever else is in the batch (up to rounding).

@@ -25,7 +25,8 @@ class SamplerConfig:
     def __post_init__(self) -> None:
         if not 0 < self.window <= self.window_end <= self.steps:
             raise ValueError(
-                f"the sampler needs 0 < window <= window_end <= steps, not {self.window}, {self.window_end}, {self.steps}"
+                "the sampler needs 0 < window <= window_end <= steps, "
+                f"not {self.window}, {self.window_end}, {self.steps}"
             )
         if not 0 < self.eta <= 1:
             raise ValueError(f"eta must lie in (0, 1], not {self.eta}: at 0 nothing is drawn and nothing is learnt")

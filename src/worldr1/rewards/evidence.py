@@ -36,7 +36,8 @@ class Evidence:
 
     def between(self, i: int, j: int) -> Tensor:
         """Transforms from camera ``i`` to camera ``j``: ``[b, 4, 4]``."""
-        return torch.linalg.inv(self.c2w[:, j]) @ self.c2w[:, i]
+        pose: Tensor = torch.linalg.inv(self.c2w[:, j]) @ self.c2w[:, i]
+        return pose
 
 
 def gather_evidence(

@@ -55,7 +55,7 @@ def vocabulary() -> list[str]:
     """Every word a caption can contain, sorted."""
     words = {w for text in CAMERA_WORDS.values() for w in text.split()}
     words |= {*SHAPES, *COLOURS, *GROUNDS}
-    words |= set("a an . on moves left right behind in front of".split())
+    words |= {"a", "an", ".", "on", "moves", "left", "right", "behind", "in", "front", "of"}
     return sorted(words)
 
 

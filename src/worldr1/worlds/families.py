@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from worldr1.worlds.motion import FIXED, MOVES, camera_path
-from worldr1.worlds.scene import COLOURS, GROUNDS, SHAPES, Floats, Scene
+from worldr1.worlds.scene import COLOURS, GROUNDS, SHAPES, Scene
 
 FOV_DEG = 48.0
 
@@ -22,7 +24,7 @@ def _static(
     half = np.array(half_sizes, np.float32)
     centre = np.column_stack([np.array(positions, np.float32).reshape(n, 2), half])
 
-    def repeat(x: Floats) -> Floats:
+    def repeat(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.repeat(np.asarray(x)[None], num_frames, axis=0)
 
     return Scene(

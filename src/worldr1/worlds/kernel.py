@@ -160,8 +160,8 @@ def render(
             py = float(y) + 0.5
         d = rotation[g] * wp.vec3((px - k[2]) / k[0], (py - k[3]) / k[1], 1.0)
         best = float(FAR)
-        who = int(-1)
-        bits = int(0)
+        who = int(-1)  # noqa: RUF046, UP018  Warp: a plain literal would be a constant
+        bits = int(0)  # noqa: RUF046, UP018
         for i in range(num_objects):
             if shape[g, i] >= 0:
                 t = hit(shape[g, i], half[g, i], to_local(o - position[g, i], yaw[g, i]), to_local(d, yaw[g, i]))
@@ -184,9 +184,7 @@ def render(
                 n = wp.vec3(0.0, 0.0, 1.0)
                 base = wp.vec3(0.0, 0.0, 0.0)
                 if who == num_objects:
-                    v = ground_texture(
-                        ground[clip], p[0] + ground_offset[g][0], p[1] + ground_offset[g][1]
-                    )
+                    v = ground_texture(ground[clip], p[0] + ground_offset[g][0], p[1] + ground_offset[g][1])
                     base = ground_colour[clip, 0] * (1.0 - v) + ground_colour[clip, 1] * v
                 else:
                     q = to_local(p - position[g, who], yaw[g, who])
@@ -225,9 +223,7 @@ def render(
                     moved = to_world(q, yaw[following, who]) + position[following, who] - origin[following]
             seen = wp.transpose(rotation[following]) * moved
             kn = focal[following]
-            flow[g, y, x] = wp.vec2(
-                kn[0] * seen[0] / seen[2] + kn[2] - px, kn[1] * seen[1] / seen[2] + kn[3] - py
-            )
+            flow[g, y, x] = wp.vec2(kn[0] * seen[0] / seen[2] + kn[2] - px, kn[1] * seen[1] / seen[2] + kn[3] - py)
     total = total / float(samples * samples)
     for c in range(3):
         rgb[g, y, x, c] = wp.uint8(wp.clamp(total[c], 0.0, 1.0) * 255.0 + 0.5)

@@ -112,5 +112,3 @@ def render_clips(scenes: Sequence[Scene], size: int = 32, device: str = "cpu") -
         video = torch.from_numpy(out.rgb[i]).permute(0, 3, 1, 2).float() / 255
         clips.append(Clip(video, truth=truth))
     return clips
-
-

@@ -1,0 +1,187 @@
+"""The main job: held-out clips before, GRPO, the same clips after, and the report that compares them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from worldr1 import __version__
+from worldr1.evaluate.depth_unet import load_depth_unet
+from worldr1.evaluate.inspector import load_inspector
+from worldr1.evaluate.metrics import Instruments, compare, measure
+from worldr1.evaluate.motion import FarnebackFlow
+from worldr1.policies.ltx_policy import LTXPolicy
+from worldr1.presets import Preset, PromptSource, get_preset, load_tiny, override
+from worldr1.report.page import Pair, ReportData, write_report
+from worldr1.rewards import guards
+from worldr1.rewards.stack import make_reward
+from worldr1.train.fit import save_atomically
+from worldr1.train.loop import train
+from worldr1.train.selftest import as_rollout, run_self_tests
+from worldr1.types import Prompt
+from worldr1.worlds.corpus import CorpusConfig, scene_at
+from worldr1.worlds.render import render_clips
+
+GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
+_EVAL_SEED = 90_000_000
+_SHOWN = 12
+
+
+class Run:
+    """One experiment in its folder: every phase is kept, so that a rerun continues where the last one stopped."""
+
+    def __init__(self, preset: Preset, out: Path, command: str, console: Console) -> None:
+        self.preset, self.out, self.command, self.console = preset, out, command, console
+        self.seconds: dict[str, float] = {}
+        out.mkdir(parents=True, exist_ok=True)
+        self._check_config()
+        self.policy = LTXPolicy(load_tiny(preset.base), preset.sampler, num_frames=preset.prompts.num_frames)
+        self.policy.add_lora(preset.train.lora_rank, preset.train.seed)
+        self.train_prompts = PromptSource(preset.prompts, held_out=False)
+        self.eval_prompts = PromptSource(preset.prompts, held_out=True).first(preset.num_eval)
+        self.instruments = Instruments(load_depth_unet(), load_inspector(), FarnebackFlow())
+
+    def _check_config(self) -> None:
+        """Write the resolved configuration, or refuse a folder that holds another run."""
+        path, text = self.out / "config.json", json.dumps(asdict(self.preset), indent=2)
+        if path.exists() and path.read_text() != text:
+            raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
+        path.write_text(text)
+
+    def evaluate(self, phase: str) -> tuple[Tensor, dict[str, Tensor]]:
+        """Clips of the held-out prompts, from noise that does not depend on the phase, and their metrics."""
+        path = self.out / f"{phase}.pt"
+        started = time.perf_counter()
+        if not path.exists():
+            seeds = [_EVAL_SEED + p.seed for p in self.eval_prompts]
+            video = torch.stack([r.clip.video for r in self.policy.sample(self.eval_prompts, seeds)])
+            state = {"video": (video * 255).round().byte(), "seconds": time.perf_counter() - started}
+            save_atomically(state, path)
+        state = torch.load(path, weights_only=True)
+        self.seconds[phase] = state["seconds"]
+        video = state["video"].float() / 255
+        return video, measure(video, self.eval_prompts, self.instruments)
+
+    def train(self, base_video: Tensor) -> list[dict[str, Any]]:
+        """Self-tests, then GRPO with floors taken from the base model's own clips."""
+        config = self.preset.train
+        reward = make_reward(float(guards.sharpness(base_video).mean()), float(guards.motion(base_video).mean()))
+        first = self.train_prompts.first(2)
+        self_test = run_self_tests(
+            self.policy, reward, first * 4, range(1, 1 + self.preset.sampler.window), *_good_and_bad()
+        )
+        self.console.print("self-tests passed: " + ", ".join(f"{k} {v:.4g}" for k, v in self_test.items()))
+        (self.out / "selftest.json").write_text(json.dumps(self_test, indent=2))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task("GRPO", total=config.iterations)
+
+            def show(row: dict[str, Any]) -> None:
+                progress.update(task, completed=row["iteration"], description=f"GRPO  reward {row['reward']:.3f}")
+
+            rows = train(self.policy, reward, self.train_prompts, config, self.out, show)
+        for part in ("sample", "reward", "update"):
+            self.seconds[f"train_{part}"] = sum(r[f"seconds_{part}"] for r in rows)
+        self.policy.save(str(self.out / "lora"))
+        return rows
+
+
+def _good_and_bad() -> tuple[Any, Any]:
+    """A clean and a violated rendering of one scene, as rollouts."""
+    from worldr1.worlds.corpus import prompt_at
+
+    clean, broken = CorpusConfig(seed=7, violated=0.0), CorpusConfig(seed=7, violated=1.0)
+    prompt = prompt_at(clean, 3)
+    good, bad = render_clips([scene_at(clean, 3), scene_at(broken, 3)])
+    return as_rollout(prompt, good), as_rollout(prompt, bad)
+
+
+def check_guards(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The quality floors: the level after as a share of the level before."""
+    out = {}
+    for name, threshold in GUARD_THRESHOLDS.items():
+        value = metrics[name]["after"] / max(1e-9, metrics[name]["before"])
+        out[name] = {"value": value, "threshold": threshold, "pass": value >= threshold}
+    return out
+
+
+def _pairs(
+    prompts: list[Prompt], before: Tensor, after: Tensor, a: dict[str, Tensor], b: dict[str, Tensor], order: list[int]
+) -> list[Pair]:
+    shown = ("violation_probability", "depth_error", "prompt_agreement")
+    return [
+        Pair(prompts[i].text, before[i], after[i], {k: (float(a[k][i]), float(b[k][i])) for k in shown})
+        for i in order[:_SHOWN]
+    ]
+
+
+def run_experiment(preset: Preset, out: Path, command: str) -> int:
+    """Before → GRPO → after → report in ``out``; returns the exit status: 0, 1 for a failed guard, 130 interrupted."""
+    console = Console()
+    run = Run(preset, out, command, console)
+    results: dict[str, Any] = {"metrics": {}, "guards": {}}
+    rows: list[dict[str, Any]] = []
+    pairs: list[Pair] = []
+    worst: list[Pair] = []
+    interrupted = False
+    try:
+        console.print(f"sampling {preset.num_eval} held-out prompts from the base model")
+        before, measured = run.evaluate("before")
+        rows = run.train(before)
+        after, measured_after = run.evaluate("after")
+        results["metrics"] = compare(measured, measured_after)
+        results["guards"] = check_guards(results["metrics"])
+        by_damage = torch.argsort(measured_after["violation_probability"], descending=True).tolist()
+        pairs = _pairs(run.eval_prompts, before, after, measured, measured_after, list(range(preset.num_eval)))
+        worst = _pairs(run.eval_prompts, before, after, measured, measured_after, by_damage)
+    except KeyboardInterrupt:
+        interrupted = True
+        rows = _read_rows(out / "metrics.jsonl")
+    results |= {"seconds": run.seconds, "command": command, "version": __version__, "seed": preset.train.seed}
+    _write_json(results, out / "results.json")
+    write_report(ReportData(results, rows, pairs, worst, asdict(preset), interrupted), out / "report.html")
+    _print_summary(console, results, out, interrupted)
+    if interrupted:
+        return 130
+    return 0 if all(g["pass"] for g in results["guards"].values()) else 1
+
+
+def run_demo(out: Path, seed: int = 0, scale: str = "demo") -> int:
+    """`worldr1 demo`: the main job at demo size."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    return run_experiment(override(get_preset(scale), seed=seed), out, f"worldr1 demo --seed {seed}")
+
+
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _write_json(content: dict[str, Any], path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=2))
+    os.replace(temporary, path)
+
+
+def _print_summary(console: Console, results: dict[str, Any], out: Path, interrupted: bool) -> None:
+    from rich.table import Table
+
+    if interrupted:
+        console.print(f"interrupted; run the same command again to continue. Report so far: {out / 'report.html'}")
+        return
+    table = Table("metric", "before", "after", "95 % interval of the change")
+    for name, m in results["metrics"].items():
+        table.add_row(name, f"{m['before']:.4f}", f"{m['after']:.4f}", f"{m['ci95'][0]:+.4f} … {m['ci95'][1]:+.4f}")
+    console.print(table)
+    for name, g in results["guards"].items():
+        verdict = "ok" if g["pass"] else "FAILED"
+        console.print(f"guard {name}: {g['value']:.2f} of the base, at least {g['threshold']:.2f} needed: {verdict}")
+    console.print(f"report: {out / 'report.html'}")
