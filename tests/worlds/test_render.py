@@ -112,14 +112,12 @@ def test_a_plain_pixel_has_its_objects_hue(landmarks: list[tuple[Scene, Clip]]) 
             bright = clip.video[0][:, truth.instance_ids[0] == 2 + i]
             if bright.shape[1] < 20:
                 continue
-            paint = torch.tensor(COLOURS[list(COLOURS)[scene.colour[0, i]]])
             pixel = bright.median(dim=1).values
             similar = {
                 name: torch.cosine_similarity(pixel - pixel.mean(), torch.tensor(rgb) - sum(rgb) / 3, dim=0).item()
                 for name, rgb in COLOURS.items()
             }
             assert max(similar, key=lambda name: similar[name]) == list(COLOURS)[scene.colour[0, i]]
-            assert pixel.argmax() == paint.argmax()
             checked += 1
     assert checked >= 16
 

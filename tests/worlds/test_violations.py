@@ -16,18 +16,16 @@ def test_frames_change_from_the_violation_on_and_none_before(kind: str) -> None:
     clean = clean_scenes(16)
     broken = [twin(s, kind, i) for i, s in enumerate(clean)]
     a, b = (render(s).rgb.astype(int) for s in (clean, broken))
-    seen = 0
+    from_the_start = 0
     for i, scene in enumerate(broken):
         assert scene.violation == kind
         assert 2 <= scene.violation_frame < scene.num_frames - 2
         change = np.abs(a[i] - b[i]).mean((1, 2, 3))  # [frames]
         assert (change[: scene.violation_frame] == 0).all()
         after = change[scene.violation_frame :]
-        if scene.family == "landmarks":
-            assert (after > 0.1).all()
-        assert after.max() > 0.3  # in the occluder family it may start while it is hidden
-        seen += 1
-    assert seen == 16
+        assert after.max() > 0.3  # not at every frame: an object may be hidden by the other one
+        from_the_start += int(after[0] > 0.05)
+    assert from_the_start >= 10  # in the occluder family it may start while the mover is hidden
 
 
 def test_half_of_the_corpus_is_violated_by_every_kind() -> None:

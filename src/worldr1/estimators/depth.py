@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForDepthEstimation
+from transformers import AutoModelForDepthEstimation, PreTrainedModel
 
 MAX_DEPTH_M = 20.0  # farther (the sky) counts as this
 PACKAGED = Path(__file__).parent.parent / "weights" / "depth"
@@ -16,13 +16,15 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what Depth Anythin
 class TransformersDepth:
     """Z-depth in metres from frames.
 
-    ``model`` is a hub id or a directory. A metric model (Depth Anything V2 Metric, the packaged one) answers in
+    ``model`` is a hub id, a directory or a loaded model. A metric model (Depth Anything V2 Metric, the packaged one) answers in
     metres. A relative one answers inverse depth up to scale; it is inverted and scaled to a median of 3 m per
     batch, so that only ratios of its depths mean anything. Raises ``OSError`` when the model cannot be loaded.
     """
 
-    def __init__(self, model: str | Path = PACKAGED, device: str = "cpu") -> None:
-        self.model = AutoModelForDepthEstimation.from_pretrained(str(model)).to(device).eval()
+    def __init__(self, model: str | Path | PreTrainedModel = PACKAGED) -> None:
+        if isinstance(model, (str, Path)):
+            model = AutoModelForDepthEstimation.from_pretrained(str(model), dtype=torch.float32).eval()
+        self.model = model
         self.metric = self.model.config.depth_estimation_type == "metric"
         patch = self.model.config.patch_size
         self.patch = patch if isinstance(patch, int) else patch[0]

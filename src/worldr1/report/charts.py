@@ -110,11 +110,11 @@ def _widened(low: float, high: float) -> tuple[float, float]:
 
 
 def _path(points: Sequence[tuple[float, float | None]]) -> str:
-    """Path data through the points that exist. ``h0`` makes a lone point visible: its round caps are a dot."""
-    parts: list[str] = []
-    pen_down = False
+    """Path data through the points that exist; a point between gaps becomes a short dash, or it would not show."""
+    runs: list[list[str]] = [[]]
     for x, y in points:
-        if y is not None:
-            parts.append(f"L{x:.1f} {y:.1f}" if pen_down else f"M{x:.1f} {y:.1f}h0")
-        pen_down = y is not None
-    return "".join(parts)
+        if y is None:
+            runs.append([])
+        else:
+            runs[-1].append(f"{x:.1f} {y:.1f}")
+    return "".join("M" + "L".join(run) if len(run) > 1 else f"M{run[0]}m-2 0h4" for run in runs if run)

@@ -165,9 +165,11 @@ def _float(value: float | None) -> float:
 
 
 def _decimals(*values: float, digits: int = 3) -> int:
-    """Decimals that give the largest of the values ``digits`` significant digits, at most 6."""
-    largest = max((abs(v) for v in values if math.isfinite(v)), default=0.0)
-    return min(6, max(0, digits - 1 - math.floor(math.log10(largest)))) if largest else 2
+    """Decimals that give the largest of the values ``digits`` significant digits, at most 6; 0 for no value."""
+    finite = [abs(v) for v in values if math.isfinite(v)]
+    if not any(finite):
+        return digits - 1 if finite else 0
+    return min(6, max(0, digits - 1 - math.floor(math.log10(max(finite)))))
 
 
 def _number(value: float, decimals: int, sign: str = "-") -> str:

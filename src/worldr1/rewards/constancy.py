@@ -79,18 +79,19 @@ def inventory(evidence: Evidence, up: Tensor) -> Tensor:
 
 
 def _inventory_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
-    """Relative change of the inventory from the clip's start to its end, and whether it can be told: ``[b]``.
+    """Relative change of the inventory from the clip's first third to its last, and whether it can be told: ``[b]``.
 
-    Told only under a fixed camera and when nothing is cut off by the frame's sides: then whatever passed behind
-    something else must have come out again as it was.
+    Told only under a fixed camera, from frames in which nothing is cut off by the sides: then whatever passed
+    behind something else must have come out again as it was. The most that is seen in a third counts, since
+    things may still be partly hidden.
     """
-    items = inventory(evidence, up)
-    k = max(1, evidence.video.shape[1] // 4)
+    whole = ~up[..., [0, -1]].flatten(2).any(-1)
+    items = inventory(evidence, up) * whole[..., None]
+    k = max(1, evidence.video.shape[1] // 3)
     start, end = items[:, :k].amax(1), items[:, -k:].amax(1)
     change = (start - end).abs().sum(1) / (start.sum(1) + end.sum(1)).clamp(min=0.05)
-    cut = torch.cat([up[:, :k], up[:, -k:]], dim=1)[..., [0, -1]].flatten(1).any(1)
     travel = evidence.c2w[:, -1, :3, 3].norm(dim=-1)
-    return change, ~cut & (travel < _FIXED_TRANSLATION_M)
+    return change, whole[:, :k].any(1) & whole[:, -k:].any(1) & (travel < _FIXED_TRANSLATION_M)
 
 
 def constancy_term(evidence: Evidence) -> TermResult:

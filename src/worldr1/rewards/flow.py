@@ -11,6 +11,7 @@ from worldr1.rewards.term import TermResult
 
 TAU = 0.04  # share of a frame left unexplained that brings the score to 1/e
 _COLOUR_TOLERANCE = 0.14  # mean absolute difference of RGB that still counts as the same surface
+_NEARER = 0.12  # of the distance: a surface this much nearer hides what is behind it
 
 
 def _colour_error(source: Tensor, target: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,19 +32,23 @@ def unexplained(evidence: Evidence) -> Tensor:
     """Share of pixels per step and direction that nothing explains: ``[b, 2, f-1]``.
 
     A pixel is explained when the surface in the other frame has its colour where the flow or the camera's motion
-    leads. Looking back from the later frame finds what appeared, looking ahead what disappeared.
+    leads, or when something nearer stands there and may hide it. Looking back from the later frame finds what
+    appeared, looking ahead what disappeared.
     """
     b, f = evidence.video.shape[:2]
     now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
+    depth_now, depth_following = evidence.depth_m[:, :-1].flatten(0, 1), evidence.depth_m[:, 1:].flatten(0, 1)
     shares = []
-    for source, target, flow, ego in (
-        (now, following, evidence.forward_px, evidence.ego_px),
-        (following, now, evidence.backward_px, -evidence.ego_px),
+    for source, target, near, far, flow, ego in (
+        (now, following, depth_now, depth_following, evidence.forward_px, evidence.ego_px),
+        (following, now, depth_following, depth_now, evidence.backward_px, -evidence.ego_px),
     ):
         by_flow, in_flow = _colour_error(source, target, flow.flatten(0, 1))
         by_ego, in_ego = _colour_error(source, target, ego.flatten(0, 1))
+        landing = pixel_grid(*source.shape[-2:], source) + ego.flatten(0, 1)
+        hidden = sample(far[:, None], landing)[:, 0] < (1 - _NEARER) * near
         error = torch.minimum(by_flow, by_ego)
-        strange = ((error / _COLOUR_TOLERANCE) ** 2).clamp(max=1) * (in_flow & in_ego)
+        strange = ((error / _COLOUR_TOLERANCE) ** 2).clamp(max=1) * (in_flow & in_ego & ~hidden)
         shares.append(strange.mean((-1, -2)).view(b, f - 1))
     return torch.stack(shares, dim=1)
 

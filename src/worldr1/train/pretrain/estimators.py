@@ -57,34 +57,41 @@ def log_depth_error(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def train_depth(
-    video: Tensor, depth_m: Tensor, config: FitConfig, directory: Path, progress: Progress
-) -> tuple[DepthAnythingForDepthEstimation, dict[str, float]]:
-    """Fit the tiny Depth Anything; returns it and its mean absolute log error on the last 256 clips."""
-    model = build_depth(config.seed)
-    normalise = TransformersDepth.normalise
-    wrapper = object.__new__(TransformersDepth)
-    wrapper.model, wrapper.metric, wrapper.patch = model, True, 8
-    num_frames = video.shape[1]
+    model: DepthAnythingForDepthEstimation,
+    video: Tensor,
+    depth_m: Tensor,
+    config: FitConfig,
+    directory: Path,
+    progress: Progress,
+) -> dict[str, float]:
+    """Fit a tiny Depth Anything; returns its mean absolute log error on the last 256 clips."""
+    estimator = TransformersDepth(model)
+    device, num_frames = model.device, video.shape[1]
 
     def loss(indices: Tensor, generator: torch.Generator, step: int) -> Tensor:  # noqa: ARG001
         frames = torch.randint(num_frames, indices.shape, generator=generator)
-        x = normalise(wrapper, frames_of(video, indices, frames))
-        truth = depth_m[indices, frames].float().clamp(max=MAX_DEPTH_M)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        x = estimator.normalise(frames_of(video, indices, frames).to(device))
+        truth = depth_m[indices, frames].float().clamp(max=MAX_DEPTH_M).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
             predicted = model(pixel_values=x).predicted_depth.float()
         return log_depth_error(predicted, truth)
 
     fit(model, loss, len(video) - NUM_TEST, config, directory, progress=progress)
     test = frames_of(video, torch.arange(len(video) - NUM_TEST, len(video)), torch.tensor(num_frames // 2))
     truth = depth_m[-NUM_TEST:, num_frames // 2].float().clamp(max=MAX_DEPTH_M)
-    return model, {"abs_log_error": float(log_depth_error(wrapper(test), truth))}
+    return {"abs_log_error": float(log_depth_error(estimator(test), truth))}
 
 
 def train_tagger(
-    video: Tensor, facts: Sequence[dict[str, object]], config: FitConfig, directory: Path, progress: Progress
-) -> tuple[Tagger, dict[str, float]]:
-    """Fit the tagger on single frames of unbroken clips; returns it and its accuracy over all tags of a clip."""
-    tagger = Tagger(len(TAGS))
+    tagger: Tagger,
+    video: Tensor,
+    facts: Sequence[dict[str, object]],
+    config: FitConfig,
+    directory: Path,
+    progress: Progress,
+) -> dict[str, float]:
+    """Fit the tagger on single frames of unbroken clips; returns its accuracy over all tags of a clip."""
+    device = tagger.head.weight.device
     labels = torch.zeros(len(facts), len(TAGS))
     for row, claims in zip(labels, facts, strict=True):
         row[tags_of(claims)] = 1
@@ -92,11 +99,11 @@ def train_tagger(
 
     def loss(indices: Tensor, generator: torch.Generator, step: int) -> Tensor:  # noqa: ARG001
         frames = torch.randint(num_frames, indices.shape, generator=generator)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = tagger(frames_of(video, indices, frames)).float()
-        return nn.functional.binary_cross_entropy_with_logits(logits, labels[indices])
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = tagger(frames_of(video, indices, frames).to(device)).float()
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels[indices].to(device))
 
     fit(tagger, loss, len(video) - NUM_TEST, config, directory, progress=progress)
-    test = video[-NUM_TEST:].permute(0, 1, 4, 2, 3).float() / 255
-    right = ((tag(tagger, test) > 0.5) == (labels[-NUM_TEST:] > 0.5)).float().mean()
-    return tagger, {"tag_accuracy": float(right)}
+    test = (video[-NUM_TEST:].permute(0, 1, 4, 2, 3).float() / 255).to(device)
+    right = ((tag(tagger, test).cpu() > 0.5) == (labels[-NUM_TEST:] > 0.5)).float().mean()
+    return {"tag_accuracy": float(right)}

@@ -1,0 +1,93 @@
+"""The command line: one flat level of subcommands. Each imports what it needs only when it runs."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import get_args
+
+import tyro
+
+from worldr1.commands.arguments import Command, Demo, Generate, Info, Pretrain, Score, Train
+
+DESCRIPTION = """Teach a text-to-video model 3D consistency by reinforcement learning.
+
+Exit status: 0 done, 1 a guard of the demo failed, 2 something is wrong with what was asked for.
+WORLDR1_DEBUG=1 shows the traceback of an error."""
+
+UserError = (ValueError, OSError, FloatingPointError)  # their messages are written for whoever typed the command
+
+
+def run(command: Command) -> int:
+    """Carry out a subcommand; returns the exit status."""
+    match command:
+        case Demo():
+            from worldr1.demo import run_demo
+
+            return run_demo(command.out, command.seed, command.scale)
+        case Pretrain():
+            from worldr1.commands.pretrain import run_pretrain
+
+            run_pretrain(command)
+        case Train():
+            from worldr1.commands.train import run_train
+
+            run_train(command)
+        case Generate():
+            from worldr1.commands.generate import run_generate
+
+            run_generate(command)
+        case Score():
+            from worldr1.commands.score import run_score
+
+            run_score(command)
+        case Info():
+            from worldr1.commands.info import run_info
+
+            run_info(command)
+    return 0
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks, an ``OSError``'s with its file and without its number."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(text.split()) or type(error).__name__
+
+
+def check_name(arguments: Sequence[str]) -> None:
+    """Raise ``ValueError`` with a suggestion when the first argument is no subcommand."""
+    names = [kind.__name__.lower() for kind in get_args(Command)]
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
+        near = difflib.get_close_matches(arguments[0], names, n=1)
+        guess = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
+        raise ValueError(f"unknown command {arguments[0]!r}; {guess}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of ``worldr1``: returns the exit status, or raises ``SystemExit`` for unusable arguments."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = os.environ.get("WORLDR1_DEBUG", "") not in ("", "0")
+    try:
+        check_name(arguments)
+        with warnings.catch_warnings():
+            if not debug:  # about libraries' insides; nobody at a command line can act on them
+                warnings.simplefilter("ignore", FutureWarning)
+                warnings.filterwarnings("ignore", "Mismatch dtype between input and weight", UserWarning)
+            return run(tyro.cli(Command, prog="worldr1", description=DESCRIPTION, args=arguments))  # type: ignore[arg-type]
+    except KeyboardInterrupt:
+        print("worldr1: interrupted", file=sys.stderr)
+        return 130
+    except UserError as error:
+        if debug:
+            raise
+        print(f"worldr1: {one_line(error)}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

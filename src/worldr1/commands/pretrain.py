@@ -1,0 +1,206 @@
+"""`worldr1 pretrain tiny`: every packaged weight from rendered clips, stage by stage, resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import LTXPipeline
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+from torch import Tensor
+
+from worldr1.estimators.tagger import Tagger
+from worldr1.evaluate.depth_unet import DepthUNet
+from worldr1.evaluate.inspector import Inspector
+from worldr1.evaluate.pretrain import train_depth_unet, train_inspector
+from worldr1.policies.codec import encode, normalise
+from worldr1.policies.ltx_policy import PACKAGED
+from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.train.fit import FitConfig, save_atomically
+from worldr1.train.pretrain.codec import train_codec
+from worldr1.train.pretrain.data import degrade, mix
+from worldr1.train.pretrain.estimators import build_depth, train_depth, train_tagger
+from worldr1.train.pretrain.package import install, save_module, save_pipeline
+from worldr1.train.pretrain.transformer import train_transformer
+from worldr1.worlds.captions import TAGS, vocabulary
+from worldr1.worlds.corpus import CorpusConfig, render_corpus
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Every stage's length and rates; the packaged weights were made with these defaults."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    num_clips: int = 24576
+    model: TinyConfig = field(default_factory=TinyConfig)
+    codec: FitConfig = field(default_factory=lambda: FitConfig(6500, 16, decay=0.8, ema=0.995))
+    image: FitConfig = field(default_factory=lambda: FitConfig(1600, 128, decay=0.3))
+    video: FitConfig = field(default_factory=lambda: FitConfig(3600, 48))
+    clean: FitConfig = field(default_factory=lambda: FitConfig(2000, 48, seed=1))
+    depth: FitConfig = field(default_factory=lambda: FitConfig(1800, 64, lr=1e-3, ema=0.99))
+    tagger: FitConfig = field(default_factory=lambda: FitConfig(1000, 128, ema=0.99))
+    inspector: FitConfig = field(default_factory=lambda: FitConfig(2000, 32, lr=1e-3, ema=0.99, seed=12))
+    held_out_depth: FitConfig = field(default_factory=lambda: FitConfig(1200, 32, ema=0.99, seed=11))
+
+
+DEBUG = PretrainConfig(
+    num_clips=320,
+    model=TinyConfig(codec_channels=(16, 32), text_width=32, width=48, layers=1),
+    **{
+        name: FitConfig(2, 4, warmup=1, checkpoint_every=1)
+        for name in ("codec", "image", "video", "clean", "depth", "tagger", "inspector", "held_out_depth")
+    },
+)
+
+
+class Stages:
+    """Runs the stages in one folder; a finished stage leaves ``STAGE.json`` with what it measured."""
+
+    def __init__(self, config: PretrainConfig, out: Path, device: str, console: Console) -> None:
+        self.config, self.out, self.device, self.console = config, out, device, console
+        out.mkdir(parents=True, exist_ok=True)
+        path, text = out / "config.json", json.dumps(asdict(config), indent=2)
+        if path.exists() and path.read_text() != text:
+            raise ValueError(f"{out} holds a pretraining with other settings; choose another --out or delete it")
+        path.write_text(text)
+        self.measured: dict[str, dict[str, float]] = {}
+
+    def run(self, name: str, body: Callable[[Path, Callable[[int, float], None]], dict[str, float] | None]) -> None:
+        """Run (or finish) one stage with a progress bar."""
+        done = self.out / f"{name}.json"
+        fit_config: FitConfig = getattr(self.config, name)
+        with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[loss]}"), console=self.console) as bar:
+            task = bar.add_task(name, total=fit_config.steps, loss="")
+
+            def progress(step: int, loss: float) -> None:
+                bar.update(task, completed=step, loss=f"loss {loss:.4f}" if step % 20 == 0 else None)
+
+            measured = body(self.out / name, progress) or {}
+        done.write_text(json.dumps(measured))
+        self.measured[name] = measured
+        if measured:
+            self.console.print(f"  {name}: " + ", ".join(f"{k} {v:.4f}" for k, v in measured.items()))
+
+    def corpus(self) -> tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]]:
+        """Render the corpus once and keep it."""
+        path = self.out / "corpus.pt"
+        if not path.exists():
+            workers = os.cpu_count() or 1
+            with Progress(console=self.console) as bar:
+                task = bar.add_task("corpus", total=self.config.num_clips)
+                c = render_corpus(
+                    self.config.corpus,
+                    0,
+                    self.config.num_clips,
+                    workers=workers,
+                    progress=lambda n: bar.advance(task, n),
+                )
+            arrays = (torch.from_numpy(c.video), torch.from_numpy(c.depth_m), c.captions, c.facts, c.violations)
+            save_atomically(arrays, path)
+        loaded: tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]] = torch.load(path, weights_only=True)
+        return loaded
+
+    def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """A tensor made once and kept in the folder."""
+        path = self.out / f"{name}.pt"
+        if not path.exists():
+            save_atomically(make(), path)
+        tensor: Tensor = torch.load(path, weights_only=True)
+        return tensor
+
+
+def pretrain(config: PretrainConfig, out: Path, device: str, console: Console) -> dict[str, dict[str, float]]:
+    """Make all weights in ``out/weights``; returns what each stage measured on clips it was not trained on."""
+    stages = Stages(config, out, device, console)
+    weights = out / "weights"
+    video, depth_m, captions, facts, violations = stages.corpus()
+    clean = torch.tensor([i for i, v in enumerate(violations) if not v])
+    pipeline = build_pipeline(config.model, vocabulary()).to(device)
+    stages.run("codec", lambda d, p: train_codec(pipeline.vae, video, config.codec, d, p))
+    latents = stages.kept("latents", lambda: normalise(pipeline.vae, encode(pipeline.vae, video)))
+    stages.run("image", lambda d, p: _transformer(pipeline, latents, captions, config.image, d, p, True))
+    image = _state(pipeline)
+    stages.run("video", lambda d, p: _transformer(pipeline, latents, captions, config.video, d, p, False))
+    save_pipeline(pipeline, weights / "tiny")
+    _restore(pipeline, image)
+    clean_captions = [captions[i] for i in clean.tolist()]
+    stages.run("clean", lambda d, p: _transformer(pipeline, latents[clean], clean_captions, config.clean, d, p, False))
+    for part in ("transformer", "text_encoder"):
+        getattr(pipeline, part).half().save_pretrained(weights / "tiny-clean" / part)
+    mixed = stages.kept("mixed", lambda: mix(video, degrade(pipeline.vae, latents, seed=7)))
+    _estimators(stages, config, weights, mixed, depth_m, facts, violations, clean)
+    (weights / "measured.json").write_text(json.dumps(stages.measured, indent=2))
+    return stages.measured
+
+
+def _estimators(
+    stages: Stages,
+    config: PretrainConfig,
+    weights: Path,
+    mixed: Tensor,
+    depth_m: Tensor,
+    facts: list[dict[str, Any]],
+    violations: list[str],
+    clean: Tensor,
+) -> None:
+    depth = build_depth(config.depth.seed).to(stages.device)
+    stages.run("depth", lambda d, p: train_depth(depth, mixed, depth_m, config.depth, d, p))
+    depth.half().save_pretrained(weights / "depth")
+    clean_facts = [facts[i] for i in clean.tolist()]
+    torch.manual_seed(config.tagger.seed)
+    tagger = Tagger(len(TAGS)).to(stages.device)
+    stages.run("tagger", lambda d, p: train_tagger(tagger, mixed[clean], clean_facts, config.tagger, d, p))
+    save_module(tagger, weights / "tagger.safetensors")
+    torch.manual_seed(config.inspector.seed)
+    inspector = Inspector().to(stages.device)
+    stages.run("inspector", lambda d, p: train_inspector(inspector, mixed, facts, violations, config.inspector, d, p))
+    save_module(inspector, weights / "inspector.safetensors")
+    torch.manual_seed(config.held_out_depth.seed)
+    unet = DepthUNet().to(stages.device)
+    stages.run("held_out_depth", lambda d, p: train_depth_unet(unet, mixed, depth_m, config.held_out_depth, d, p))
+    save_module(unet, weights / "held_out_depth.safetensors")
+
+
+def _transformer(
+    pipeline: LTXPipeline,
+    latents: Tensor,
+    captions: list[str],
+    config: FitConfig,
+    directory: Path,
+    progress: Callable[[int, float], None],
+    first_frame_only: bool,
+) -> None:
+    train_transformer(pipeline, latents, captions, config, directory, progress, first_frame_only=first_frame_only)
+
+
+def _state(pipeline: LTXPipeline) -> list[dict[str, Tensor]]:
+    parts = (pipeline.transformer, pipeline.text_encoder)
+    return [{k: v.clone() for k, v in part.state_dict().items()} for part in parts]
+
+
+def _restore(pipeline: LTXPipeline, state: list[dict[str, Tensor]]) -> None:
+    # saving in half precision rounded the weights: start from the exact ones
+    for part, saved in zip((pipeline.transformer, pipeline.text_encoder), state, strict=True):
+        part.load_state_dict(saved)
+
+
+def run_pretrain(preset: str, out: Path, device: str, threads: int, install_weights: bool) -> int:
+    """`worldr1 pretrain`; raises ``ValueError`` for an unknown preset or device."""
+    presets = {"tiny": PretrainConfig(), "debug": DEBUG}
+    if preset not in presets:
+        raise ValueError(f"nothing to pretrain called {preset!r}; use one of {', '.join(presets)}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device here; use --device cpu")
+    torch.set_num_threads(threads)
+    console = Console()
+    pretrain(presets[preset], out, device, console)
+    if install_weights:
+        size = install(out / "weights", PACKAGED)
+        console.print(f"installed {size / 1e6:.1f} MB into {PACKAGED}")
+    return 0

@@ -1,0 +1,209 @@
+"""Video files to clips and back. Every complaint about a file is one line that says what to do."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from worldr1.types import Clip
+
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffixes that `write_video` knows
+DEFAULT_FPS = 8.0  # where a file does not say
+_CRF = "4"  # x264's quality: at 64 pixels a mean error below 1/255, a few kB a frame
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A video as it was read."""
+
+    pixels: npt.NDArray[Any]  # [frames, h, w, 3] uint8, or float32 in [0, 1]
+    fps: float
+    original_size: tuple[int, int]  # (h, w) in the file, turned upright; differs from `pixels` when downscaled
+
+    def clip(self) -> Clip:
+        video = torch.from_numpy(np.ascontiguousarray(self.pixels.transpose(0, 3, 1, 2)))
+        return Clip(video / 255 if video.dtype == torch.uint8 else video, self.fps)
+
+
+def read_video(path: str | Path) -> Clip:
+    """The video of a file as a `Clip`, ``[frames, 3, h, w]`` float32 in [0, 1]; see `read_frames`."""
+    return read_frames(path).clip()
+
+
+def read_frames(path: str | Path, *, short_side: int | None = None, max_frames: int | None = None) -> Frames:
+    """Read a video file, or a ``.npy`` array ``[frames, h, w, 3]`` of uint8 or of floats in [0, 1].
+
+    Frames whose shorter side exceeds ``short_side`` pixels are downscaled to it while reading. Turns of 90°
+    in the file's metadata are applied. Raises ``ValueError`` that names the file and what to do about it: missing,
+    a directory, empty, unreadable, without video, one frame, more than ``max_frames``, wrong shape, values that
+    are not finite or outside [0, 1].
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path}: this is a directory; name the video files in it")
+    if not path.exists():
+        raise ValueError(f"{path}: no such file; check the path")
+    if not path.is_file():
+        raise ValueError(f"{path}: not a regular file; save the video to a file first")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path}: the file is empty; write or download it again")
+    read = _read_array if path.suffix.lower() == ".npy" else _read_container
+    frames = read(path, short_side, max_frames)
+    if len(frames.pixels) < 2:
+        raise ValueError(f"{path}: only one frame; a video needs at least two")
+    return frames
+
+
+def _shrink(frame: npt.NDArray[Any], short_side: int | None) -> npt.NDArray[Any]:
+    height, width = frame.shape[:2]
+    if short_side is None or min(height, width) <= short_side:
+        return frame
+    factor = short_side / min(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+
+
+def _too_long(path: Path, max_frames: int) -> ValueError:
+    return ValueError(f"{path}: more than {max_frames} frames; cut the video into shorter ones")
+
+
+def _read_array(path: Path, short_side: int | None, max_frames: int | None) -> Frames:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: not a NumPy array; write it with numpy.save") from error
+    if not isinstance(array, np.ndarray) or array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
+        found = list(array.shape) if isinstance(array, np.ndarray) else "an archive"
+        raise ValueError(f"{path}: the array must be [frames, height, width, 3], not {found}")
+    if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"{path}: the array must be uint8 or float in [0, 1], not {array.dtype}")
+    if max_frames is not None and len(array) > max_frames:
+        raise _too_long(path, max_frames)
+    if array.dtype != np.uint8:
+        array = array.astype(np.float32)
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: contains values that are not finite (NaN or infinity); repair the array")
+        if array.min() < 0 or array.max() > 1:
+            span = f"[{array.min():.4g}, {array.max():.4g}]"
+            raise ValueError(f"{path}: values span {span}; floats must lie in [0, 1], so rescale or save uint8")
+    pixels = np.stack([_shrink(np.asarray(frame), short_side) for frame in array])
+    return Frames(pixels, DEFAULT_FPS, (array.shape[1], array.shape[2]))
+
+
+def _upright(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
+    """RGB ``[h, w, 3]`` of a decoded frame, turned as its metadata asks where that is a multiple of 90°."""
+    rgb = frame.to_ndarray(format="rgb24")
+    quarters = frame.rotation / 90
+    return np.ascontiguousarray(np.rot90(rgb, int(quarters))) if quarters == int(quarters) else rgb
+
+
+def _decode(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
+    """Frames of a container with its frame rate, one by one."""
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise ValueError(f"{path}: no video in this file, only other streams; name a video file")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        rate = stream.average_rate or stream.guessed_rate
+        for frame in container.decode(stream):
+            yield _upright(frame), float(rate) if rate else DEFAULT_FPS
+
+
+def _read_container(path: Path, short_side: int | None, max_frames: int | None) -> Frames:
+    frames: list[npt.NDArray[Any]] = []
+    size, fps = (0, 0), DEFAULT_FPS
+    try:
+        for frame, rate in _decode(path):
+            fps = rate
+            size = size if frames else (frame.shape[0], frame.shape[1])
+            if frame.shape[:2] != size:
+                raise ValueError(f"{path}: the frames change size at frame {len(frames)}; cut the video there")
+            if len(frames) == max_frames:
+                raise _too_long(path, max_frames)
+            frames.append(_shrink(frame, short_side))
+    except av.error.FFmpegError as error:
+        if frames:
+            raise ValueError(f"{path}: damaged after {len(frames)} frames; write or download it again") from error
+        raise ValueError(f"{path}: not a video that can be read ({error.strerror}); convert it to mp4") from error
+    if not frames:
+        raise ValueError(f"{path}: the video has no frames; write or download it again")
+    return Frames(np.stack(frames), fps, size)
+
+
+def write_video(video: Tensor, fps: float, path: str | Path) -> None:
+    """Write ``[frames, 3, h, w]`` in [0, 1] as H.264 with full colour resolution, almost without loss.
+
+    Any size works, odd ones too. Folders are made. The file appears under its name only when it is complete.
+    Raises ``ValueError`` for a suffix that is not a video's and for what is not a video, ``OSError`` when the file
+    cannot be written (a full disk, no permission).
+    """
+    path = check_target(path)
+    if video.ndim != 4 or video.shape[1] != 3 or 0 in video.shape:
+        raise ValueError(f"{path}: a video is [frames, 3, height, width], not {list(video.shape)}")
+    if not torch.isfinite(video).all():
+        raise ValueError(f"{path}: the video contains values that are not finite; nothing was written")
+    if video.min() < 0 or video.max() > 1:
+        span = f"[{float(video.min()):.4g}, {float(video.max()):.4g}]"
+        raise ValueError(f"{path}: the video's values span {span}, not [0, 1]; nothing was written")
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f"{path}: the frame rate must be positive, not {fps}")
+    frames = (video.detach().float() * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    write_atomically(_encode(frames, fps, CONTAINERS[path.suffix.lower()]), path)
+
+
+def check_target(path: str | Path) -> Path:
+    """The path, if `write_video` could write a file of this name; raises ``ValueError`` if not."""
+    path = Path(path)
+    if path.suffix.lower() not in CONTAINERS:
+        raise ValueError(f"{path}: unknown kind of video {path.suffix!r}; use one of {', '.join(CONTAINERS)}")
+    if path.is_dir():
+        raise ValueError(f"{path}: this is a directory; name a file")
+    return path
+
+
+def _encode(frames: npt.NDArray[np.uint8], fps: float, container: str) -> bytes:
+    """RGB frames ``[frames, h, w, 3]`` as the bytes of a video file."""
+    out = io.BytesIO()  # in memory, so that every error of the disk is one of Python's
+    with av.open(out, "w", format=container) as file:
+        stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv444p"
+        stream.options = {"crf": _CRF, "preset": "medium"}
+        codec = stream.codec_context
+        codec.color_range = 1  # said outright, so that players need not guess: 16-235 ...
+        codec.colorspace, codec.color_primaries, codec.color_trc = 5, 6, 6  # ... and BT.601
+        for rgb in frames:
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            file.mux(stream.encode(frame.reformat(format="yuv444p", dst_colorspace="itu601")))
+        file.mux(stream.encode())
+    return out.getvalue()
+
+
+def write_atomically(data: bytes, path: Path) -> None:
+    """Write under a temporary name beside ``path``, then rename; raises ``OSError`` and leaves nothing on failure."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = f"cannot write {path}: {error.strerror or error}; make room or choose another place"
+        raise OSError(error.errno, reason) from error
