@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from worldr1 import cli
-from worldr1.commands.arguments import Info, Pretrain, Train
+from worldr1.commands.arguments import Info, Train
 from worldr1.policies.ltx_policy import LTXPolicy, load_pipeline
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
@@ -172,12 +172,21 @@ def test_demo_passes_the_guards_verdict_on(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_training_commands_get_their_options(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    for name in ("train", "pretrain"):
-        stub = types.SimpleNamespace(**{f"run_{name}": seen.append})
-        monkeypatch.setitem(sys.modules, f"worldr1.commands.{name}", stub)
-    assert cli.main(["train", "tiny", "--iterations", "7"]) == 0
-    assert cli.main(["pretrain", "tiny", "--out", "there", "--seed", "2"]) == 0
-    assert seen == [Train("tiny", iterations=7), Pretrain("tiny", Path("there"), 2)]
+
+    def run_pretrain(*arguments: object) -> int:
+        seen.append(arguments)
+        return 0
+
+    def run_train(arguments: object) -> int:
+        seen.append(arguments)
+        return 1  # a guard failed
+
+    stubs = {"train": {"run_train": run_train}, "pretrain": {"run_pretrain": run_pretrain}}
+    for name, functions in stubs.items():
+        monkeypatch.setitem(sys.modules, f"worldr1.commands.{name}", types.SimpleNamespace(**functions))
+    assert cli.main(["train", "tiny", "--iterations", "7"]) == 1
+    assert cli.main(["pretrain", "tiny", "--out", "there", "--threads", "2", "--install-weights"]) == 0
+    assert seen == [Train("tiny", iterations=7), ("tiny", Path("there"), "cpu", 2, True)]
 
 
 # --- score -------------------------------------------------------------------------------------------------------
@@ -186,7 +195,7 @@ def test_training_commands_get_their_options(monkeypatch: pytest.MonkeyPatch) ->
 def test_score_as_json(tmp_path: Path, rendered: tuple[str, Clip], capfd: Capture) -> None:
     text, clip = rendered
     write_video(clip.video, clip.fps, tmp_path / "clip.mp4")
-    large = torch.nn.functional.interpolate(clip.video, scale_factor=9, mode="bilinear").clamp(0, 1)
+    large = torch.nn.functional.interpolate(clip.video, scale_factor=5, mode="bilinear").clamp(0, 1)
     np.save(tmp_path / "large.npy", large.permute(0, 2, 3, 1).numpy())
     np.save(tmp_path / "black.npy", np.zeros((9, 32, 32, 3), np.uint8))
     files = [str(tmp_path / name) for name in ("clip.mp4", "large.npy", "black.npy")]
@@ -203,7 +212,7 @@ def test_score_as_json(tmp_path: Path, rendered: tuple[str, Clip], capfd: Captur
         assert video["seconds"] == pytest.approx(9 / 8)
     assert videos[0]["parts"]["sharpness"] == videos[0]["parts"]["motion"] == 1
     assert videos[0]["parts"]["camera"] is None
-    assert videos[1]["notes"]["size"].startswith("downscaled from 288x288 to 256x256")
+    assert videos[1]["notes"]["size"].startswith("downscaled from 160x160 to 128x128")
     assert "size" not in videos[0]["notes"]
     assert videos[2]["score"] == videos[2]["parts"]["sharpness"] == videos[2]["parts"]["motion"] == 0
     assert cli.main(["score", files[0], "--json", "--prompt", text]) == 0

@@ -15,7 +15,7 @@ from worldr1.commands.arguments import Command, Demo, Generate, Info, Pretrain, 
 
 DESCRIPTION = """Teach a text-to-video model 3D consistency by reinforcement learning.
 
-Exit status: 0 done, 1 a guard of the demo failed, 2 something is wrong with what was asked for.
+Exit status: 0 done, 1 a guard of demo or train failed, 2 something is wrong with what was asked for.
 WORLDR1_DEBUG=1 shows the traceback of an error."""
 
 UserError = (ValueError, OSError, FloatingPointError)  # their messages are written for whoever typed the command
@@ -31,11 +31,11 @@ def run(command: Command) -> int:
         case Pretrain():
             from worldr1.commands.pretrain import run_pretrain
 
-            run_pretrain(command)
+            return run_pretrain(command.preset, command.out, command.device, command.threads, command.install_weights)
         case Train():
             from worldr1.commands.train import run_train
 
-            run_train(command)
+            return run_train(command)
         case Generate():
             from worldr1.commands.generate import run_generate
 

@@ -53,7 +53,7 @@ def get_preset(name: str) -> Preset:
 
 def override(preset: Preset, *, seed: int | None = None, iterations: int | None = None) -> Preset:
     """The preset with values from the command line."""
-    changes = {k: v for k, v in {"seed": seed, "iterations": iterations}.items() if v is not None}
+    changes: dict[str, Any] = {k: v for k, v in {"seed": seed, "iterations": iterations}.items() if v is not None}
     return replace(preset, train=replace(preset.train, **changes))
 
 

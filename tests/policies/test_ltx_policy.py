@@ -9,8 +9,8 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from toys import SAMPLER, TEXTS, toy_pipeline, toy_policy, toy_prompts
 
+from toys import SAMPLER, TEXTS, toy_pipeline, toy_policy, toy_prompts
 from worldr1.policies import ltx_policy
 from worldr1.policies.codec import decode
 from worldr1.policies.ltx import LATENT_FPS, pack, unpack

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from toys import TEXTS, toy_policy
 
+from toys import TEXTS, toy_policy
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.train.advantage import TermWeight
 from worldr1.train.loop import TrainConfig, sample_seed, train

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from oracle import clean_scenes, twin
 
+from oracle import clean_scenes, twin
 from worldr1.policies.tiny import TEXT_LENGTH, build_tokenizer
 from worldr1.worlds.captions import TAGS, caption, facts, relation, tags_of, vocabulary
 from worldr1.worlds.corpus import CorpusConfig, scene_at

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from oracle import clean_scenes
 
+from oracle import clean_scenes
 from worldr1.geometry.camera import lift, pixel_grid, project, transform
 from worldr1.types import Clip, GroundTruth
 from worldr1.worlds.render import render_clips
@@ -93,6 +93,20 @@ def test_what_is_seen_is_also_in_the_amodal_bits(occluders: list[tuple[Scene, Cl
         both = truth.amodal_bits == 3
         assert (truth.instance_ids[both] >= 2).all()
     assert hidden > 1000
+
+
+def test_of_two_objects_on_a_ray_the_nearer_one_is_seen() -> None:
+    scenes = clean_scenes(80, occluder=0.0)
+    first_in_front = 0
+    for scene, clip in zip(scenes, render_clips(scenes), strict=True):
+        truth = truth_of(clip)
+        for t in (0, 4, 8) if scene.num_objects == 2 else ():
+            z = [scene.in_camera(t, i)[2] for i in (0, 1)]
+            seen = truth.instance_ids[t][truth.amodal_bits[t] == 3]
+            if abs(z[0] - z[1]) > 0.8:
+                assert (seen == 2 + int(np.argmin(z))).all()
+                first_in_front += len(seen) if z[0] < z[1] else 0
+    assert first_in_front > 100
 
 
 def test_the_mover_disappears_and_comes_back(occluders: list[tuple[Scene, Clip]]) -> None:

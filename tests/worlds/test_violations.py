@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from oracle import clean_scenes, twin
 
+from oracle import clean_scenes, twin
 from worldr1.worlds.corpus import CorpusConfig, scene_at
 from worldr1.worlds.render import render
 from worldr1.worlds.violations import KINDS, violate

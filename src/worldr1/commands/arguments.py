@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
@@ -35,15 +36,20 @@ class Pretrain:
     """What to train, for example: tiny."""
     out: Path = Path("runs/pretrain")
     """Where checkpoints and weights go; an interrupted run resumes from here."""
-    seed: int = 0
-    """Of the corpus and the training."""
-    iterations: Annotated[int | None, arg(metavar="INT")] = None
-    """Training steps of each part; the preset's own numbers by default."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to train; rendering takes the CPU's cores either way."""
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """CPU threads; all cores by default."""
+    install_weights: Flag = False
+    """Put the weights into the package when done, replacing the ones that are there."""
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train a text-to-video model with 3D rewards (GRPO)."""
+    """Train a text-to-video model with 3D rewards (GRPO), measured before and after.
+
+    The exit status is 1 when a guard fails.
+    """
 
     preset: Preset
     """A complete configuration, for example: tiny."""
@@ -86,7 +92,7 @@ class Score:
     """Score videos: can one rigid world, its movers and one camera explain them?
 
     Reads video files and .npy arrays ([frames, height, width, 3], uint8 or float in [0, 1]). All files are checked
-    before any is scored. Videos of more than 256 pixels on the short side are downscaled to it. A term that cannot
+    before any is scored. Videos of more than 128 pixels on the short side are downscaled to it. A term that cannot
     tell says why instead of giving a number.
     """
 

@@ -40,8 +40,8 @@ class PretrainConfig:
     num_clips: int = 24576
     model: TinyConfig = field(default_factory=TinyConfig)
     codec: FitConfig = field(default_factory=lambda: FitConfig(6500, 16, decay=0.8, ema=0.995))
-    image: FitConfig = field(default_factory=lambda: FitConfig(1600, 128, decay=0.3))
-    video: FitConfig = field(default_factory=lambda: FitConfig(3600, 48))
+    image: FitConfig = field(default_factory=lambda: FitConfig(1200, 128, decay=0.3))
+    video: FitConfig = field(default_factory=lambda: FitConfig(3000, 48))
     clean: FitConfig = field(default_factory=lambda: FitConfig(2000, 48, seed=1))
     depth: FitConfig = field(default_factory=lambda: FitConfig(1800, 64, lr=1e-3, ema=0.99))
     tagger: FitConfig = field(default_factory=lambda: FitConfig(1000, 128, ema=0.99))

@@ -21,7 +21,9 @@ from worldr1.video import Frames, read_frames
 from worldr1.worlds.captions import CAMERA_WORDS
 from worldr1.worlds.motion import camera_path
 
-SHORT_SIDE = 256  # pixels; more is slow and tells the estimators nothing new
+SHORT_SIDE = (
+    128  # pixels; more tells the packaged depth network nothing and needs memory: all frames are lifted at once
+)
 LEAST_SIDE = 16  # pixels; fewer leave the estimators no pattern to match
 MAX_FRAMES = 257  # what current models make at most in one piece; all frames are measured at once
 

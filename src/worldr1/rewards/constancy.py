@@ -11,10 +11,13 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
 
 TAU = 0.12
+STOCK_WEIGHT = 0.15  # the inventory is told to a third or so, colours to a hundredth
 _NEAR_M = 8.0
 _LEAST_PIXELS = 12  # of an object
 _NUM_HUES = 12
 _FIXED_TRANSLATION_M = 0.35  # a camera that travels less than this over the clip counts as fixed
+_BACKGROUND_TOLERANCE = 0.1  # mean absolute difference of RGB
+_LEAST_AREA_M2 = 0.1
 
 
 def raised(evidence: Evidence) -> Tensor:
@@ -71,33 +74,42 @@ def _static_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
     return masked_mean(torch.stack(changes), enough, (0,)), enough.any(0)
 
 
-def inventory(evidence: Evidence, up: Tensor) -> Tensor:
-    """Metric area in m² of what stands up, by hue: ``[b, f, 12]``."""
+def movers(evidence: Evidence) -> Tensor:
+    """Pixels ``[b, f, h, w]`` that differ from the clip's median picture: what moves in front of a still camera."""
+    background = evidence.video.median(dim=1, keepdim=True).values
+    return (evidence.video - background).abs().mean(2) > _BACKGROUND_TOLERANCE
+
+
+def inventory(evidence: Evidence, mask: Tensor) -> Tensor:
+    """Metric area in m² of what ``mask`` ``[b, f, h, w]`` picks, by hue: ``[b, f, 12]``. Shadows have no hue."""
     focal = evidence.K[:, 0, 0].view(-1, 1, 1, 1)
-    area = up * (evidence.depth_m / focal) ** 2
+    area = mask * (evidence.depth_m.clamp(max=_NEAR_M) / focal) ** 2
     return (hue_weights(evidence.video) * area[:, :, None]).sum((-1, -2))
 
 
-def _inventory_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
-    """Relative change of the inventory from the clip's first third to its last, and whether it can be told: ``[b]``.
+def _inventory_change(evidence: Evidence) -> tuple[Tensor, Tensor]:
+    """Relative change of what moves from the clip's first third to its last, and whether it can be told: ``[b]``.
 
-    Told only under a fixed camera, from frames in which nothing is cut off by the sides: then whatever passed
+    Told only under a fixed camera, from frames in which no mover is cut off by the sides: then whatever passed
     behind something else must have come out again as it was. The most that is seen in a third counts, since
     things may still be partly hidden.
     """
-    whole = ~up[..., [0, -1]].flatten(2).any(-1)
-    items = inventory(evidence, up) * whole[..., None]
+    mask = movers(evidence)
+    whole = ~mask[..., [0, -1]].flatten(2).any(-1)
+    items = inventory(evidence, mask) * whole[..., None]
     k = max(1, evidence.video.shape[1] // 3)
     start, end = items[:, :k].amax(1), items[:, -k:].amax(1)
-    change = (start - end).abs().sum(1) / (start.sum(1) + end.sum(1)).clamp(min=0.05)
+    total = start.sum(1) + end.sum(1)
+    change = (start - end).abs().sum(1) / total.clamp(min=_LEAST_AREA_M2)
     travel = evidence.c2w[:, -1, :3, 3].norm(dim=-1)
-    return change, whole[:, :k].any(1) & whole[:, -k:].any(1) & (travel < _FIXED_TRANSLATION_M)
+    told = whole[:, :k].any(1) & whole[:, -k:].any(1) & (total > _LEAST_AREA_M2)
+    return change, told & (travel < _FIXED_TRANSLATION_M)
 
 
 def constancy_term(evidence: Evidence) -> TermResult:
     """exp(−change/τ), the change of colour where objects rest and of the inventory where they pass behind others."""
     up = raised(evidence)
     colour, told_colour = _static_change(evidence, up)
-    stock, told_stock = _inventory_change(evidence, up)
-    change = colour * told_colour + 0.5 * stock * told_stock
+    stock, told_stock = _inventory_change(evidence)
+    change = colour * told_colour + STOCK_WEIGHT * stock * told_stock
     return TermResult(torch.exp(-change / TAU), told_colour | told_stock, "no object stands up from the ground")

@@ -1,0 +1,124 @@
+"""How terms become a score: nothing is invented, nothing is swapped, nonsense is refused."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+from torch import Tensor
+
+from oracle import Oracle, clean_scenes, twin
+from worldr1.rewards.composite import WorldReward, aggregate
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.guards import floor_guard, motion_measure, sharpness_measure
+from worldr1.rewards.stack import TERMS
+from worldr1.rewards.term import TermResult
+from worldr1.types import Clip
+
+
+def flat_depth(frames: Tensor) -> Tensor:
+    return torch.full((len(frames), *frames.shape[-2:]), 3.0)
+
+
+def no_flow(first: Tensor, second: Tensor) -> Tensor:  # noqa: ARG001
+    return torch.zeros(len(first), *first.shape[-2:], 2)
+
+
+def noise_clip(seed: int = 0, frames: int = 5, size: int = 32) -> Clip:
+    return Clip(torch.rand(frames, 3, size, size, generator=torch.Generator().manual_seed(seed)))
+
+
+def test_nothing_applicable_is_none_not_a_number() -> None:
+    assert aggregate({}) is None
+    assert aggregate({"depth": None, "flow": None}) is None
+    assert aggregate({"depth": None, "parallax": 1.0, "motion": 1.0}) is None  # a gate is no evidence
+
+
+def test_terms_enter_by_geometric_mean_and_abstentions_do_not_count() -> None:
+    assert aggregate({"depth": 0.9, "flow": 0.4}) == pytest.approx(0.6)
+    assert aggregate({"depth": 0.9, "flow": None}) == pytest.approx(0.9)
+    assert (aggregate({"depth": 1.0, "flow": 0.0}) or 0.0) < 0.01  # one good term does not pay for a bad one
+
+
+def test_gate_and_guards_multiply() -> None:
+    parts = {"depth": 0.8, "parallax": 0.5, "sharpness": 0.5, "motion": 1.0}
+    assert aggregate(parts) == pytest.approx(0.2)
+    assert aggregate({**parts, "motion": 0.0}) == 0
+    assert aggregate({**parts, "parallax": None}) == pytest.approx(0.4)
+
+
+def test_scores_stay_with_their_clips() -> None:
+    scenes, oracle = clean_scenes(10), Oracle()
+    rollouts = oracle.render([s if i % 2 else twin(s, "colour", i) for i, s in enumerate(scenes)])
+    reward = WorldReward(TERMS, oracle.depth, oracle.flow)
+    straight = reward(rollouts)
+    assert len({s.value for s in straight}) == 10
+    order = list(range(10))
+    random.Random(1).shuffle(order)
+    shuffled = reward([rollouts[i] for i in order])
+    for position, i in enumerate(order):
+        assert shuffled[position].value == pytest.approx(straight[i].value, abs=1e-4)
+        assert shuffled[position].notes == straight[i].notes
+    alone = reward(rollouts[4:5])[0]
+    for term, value in alone.parts.items():
+        expected = straight[4].parts[term]
+        assert (value is None) == (expected is None)
+        assert value is None or value == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_abstention_has_a_reason_and_a_broken_term_becomes_none() -> None:
+    def silent(evidence: Evidence) -> TermResult:
+        b = len(evidence.video)
+        return TermResult(torch.ones(b), torch.zeros(b, dtype=torch.bool), "it is dark")
+
+    def broken(evidence: Evidence) -> TermResult:
+        b = len(evidence.video)
+        return TermResult(torch.full((b,), math.nan), torch.ones(b, dtype=torch.bool), "")
+
+    score = WorldReward({"silent": silent, "broken": broken}, flat_depth, no_flow)([noise_clip()])[0]
+    assert score.parts == {"silent": None, "broken": None}
+    assert score.notes["silent"] == "it is dark"
+    assert "finite" in score.notes["broken"]
+    assert score.value is None
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_values_that_are_not_finite_are_refused(bad: float) -> None:
+    clip = noise_clip()
+    clip.video[2, 1, 5, 5] = bad
+    with pytest.raises(ValueError, match="not finite"):
+        WorldReward(TERMS, flat_depth, no_flow)([noise_clip(1), clip])
+
+
+def test_one_frame_is_refused() -> None:
+    with pytest.raises(ValueError, match="two frames"):
+        WorldReward(TERMS, flat_depth, no_flow)([noise_clip(frames=1)])
+
+
+@pytest.mark.parametrize("other", [noise_clip(frames=4), noise_clip(size=16)])
+def test_different_shapes_are_refused(other: Clip) -> None:
+    with pytest.raises(ValueError, match="same number of frames and size"):
+        WorldReward(TERMS, flat_depth, no_flow)([noise_clip(), other])
+
+
+def test_no_terms_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one term"):
+        WorldReward({}, flat_depth, no_flow)
+
+
+@pytest.mark.parametrize("measure", [sharpness_measure, motion_measure])
+def test_floors_are_floors(measure: object) -> None:
+    clips = [noise_clip(), Clip(noise_clip().video * 0.1 + 0.45), Clip(torch.full((5, 3, 32, 32), 0.5))]
+
+    def values(floor: float) -> list[float]:
+        terms = {"guard": floor_guard(measure, floor)}  # type: ignore[arg-type]
+        return [s.parts["guard"] or 0.0 for s in WorldReward(terms, flat_depth, no_flow)(clips)]
+
+    assert values(1e-3)[:2] == [1.0, 1.0]  # never more than 1, however far above
+    busy, faint, blank = values(0.1)
+    assert busy == 1
+    assert 0 < faint < 1
+    assert blank == 0
+    assert values(0.2)[1] == pytest.approx(faint / 2, rel=1e-4)
