@@ -81,7 +81,13 @@ class Run:
         )
         self.console.print("self-tests passed: " + ", ".join(f"{k} {v:.4g}" for k, v in self_test.items()))
         (self.out / "selftest.json").write_text(json.dumps(self_test, indent=2))
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=self.console) as progress:
             task = progress.add_task("GRPO", total=config.iterations)
 

@@ -49,13 +49,18 @@ class PretrainConfig:
     held_out_depth: FitConfig = field(default_factory=lambda: FitConfig(1200, 32, ema=0.99, seed=11))
 
 
+_SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)
 DEBUG = PretrainConfig(
     num_clips=320,
     model=TinyConfig(codec_channels=(16, 32), text_width=32, width=48, layers=1),
-    **{
-        name: FitConfig(2, 4, warmup=1, checkpoint_every=1)
-        for name in ("codec", "image", "video", "clean", "depth", "tagger", "inspector", "held_out_depth")
-    },
+    codec=_SHORT,
+    image=_SHORT,
+    video=_SHORT,
+    clean=_SHORT,
+    depth=_SHORT,
+    tagger=_SHORT,
+    inspector=_SHORT,
+    held_out_depth=_SHORT,
 )
 
 

@@ -16,9 +16,10 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what Depth Anythin
 class TransformersDepth:
     """Z-depth in metres from frames.
 
-    ``model`` is a hub id, a directory or a loaded model. A metric model (Depth Anything V2 Metric, the packaged one) answers in
-    metres. A relative one answers inverse depth up to scale; it is inverted and scaled to a median of 3 m per
-    batch, so that only ratios of its depths mean anything. Raises ``OSError`` when the model cannot be loaded.
+    ``model`` is a hub id, a directory or a loaded model. A metric model (Depth Anything V2 Metric, the packaged
+    one) answers in metres. A relative one answers inverse depth up to scale; it is inverted and scaled to a median
+    of 3 m per batch, so that only ratios of its depths mean anything. Raises ``OSError`` when the model cannot be
+    loaded.
     """
 
     def __init__(self, model: str | Path | PreTrainedModel = PACKAGED) -> None:

@@ -109,7 +109,9 @@ def measure(video: Tensor, prompts: Sequence[Prompt], instruments: Instruments) 
         "violation_probability": found.violation,
         "depth_error": depth_error(video, K, instruments.depth, instruments.flow),
         "prompt_agreement": agreement,
-        "camera_right": torch.tensor([CAMERAS[int(c)] == p.facts["camera"] for c, p in zip(found.camera, prompts, strict=True)]).float(),
+        "camera_right": torch.tensor(
+            [CAMERAS[int(c)] == p.facts["camera"] for c, p in zip(found.camera, prompts, strict=True)]
+        ).float(),
         "sharpness": sharpness(video),
         "motion": motion(video, instruments.flow),
     }

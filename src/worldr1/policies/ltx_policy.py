@@ -27,11 +27,11 @@ def load_pipeline(model: str | Path, transformer: Path | None = None) -> LTXPipe
     Raises ``ValueError`` when there is no pipeline.
     """
     try:
-        pipeline = LTXPipeline.from_pretrained(str(model), torch_dtype=torch.float32)
+        pipeline = LTXPipeline.from_pretrained(str(model), dtype=torch.float32)
     except (OSError, KeyError) as error:
         raise ValueError(f"no LTX pipeline in {model}: {error}") from error
     if transformer is not None:
-        pipeline.transformer = type(pipeline.transformer).from_pretrained(str(transformer), torch_dtype=torch.float32)
+        pipeline.transformer = type(pipeline.transformer).from_pretrained(str(transformer), dtype=torch.float32)
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
         part.requires_grad_(False).eval()
     pipeline.set_progress_bar_config(disable=True)
@@ -87,8 +87,13 @@ class LTXPolicy:
 
     def save(self, directory: str) -> None:
         """Write the LoRA in diffusers' format (``pytorch_lora_weights.safetensors``)."""
-        layers = get_peft_model_state_dict(self.pipeline.transformer)
-        LTXPipeline.save_lora_weights(directory, transformer_lora_layers=layers)
+        transformer = self.pipeline.transformer
+        LTXPipeline.save_lora_weights(
+            directory,
+            transformer_lora_layers=get_peft_model_state_dict(transformer),
+            # without it a reader takes alpha for the rank, and the adapter comes back at half its strength
+            transformer_lora_adapter_metadata=transformer.peft_config["default"].to_dict(),
+        )
 
     def load(self, directory: str) -> None:
         """Attach the LoRA of `save`; raises ``OSError`` when there is none."""

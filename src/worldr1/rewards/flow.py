@@ -45,7 +45,7 @@ def unexplained(evidence: Evidence) -> Tensor:
     ):
         by_flow, in_flow = _colour_error(source, target, flow.flatten(0, 1))
         by_ego, in_ego = _colour_error(source, target, ego.flatten(0, 1))
-        landing = pixel_grid(*source.shape[-2:], source) + ego.flatten(0, 1)
+        landing = pixel_grid(source.shape[-2], source.shape[-1], source) + ego.flatten(0, 1)
         hidden = sample(far[:, None], landing)[:, 0] < (1 - _NEARER) * near
         error = torch.minimum(by_flow, by_ego)
         strange = ((error / _COLOUR_TOLERANCE) ** 2).clamp(max=1) * (in_flow & in_ego & ~hidden)

@@ -135,8 +135,8 @@ def _update(
                 raise FloatingPointError("the loss is not finite; lower the learning rate")
             (result.loss / num_steps).backward()  # type: ignore[no-untyped-call]
             share = 1 / (num_steps * config.epochs)
-            watched["loss"] += float(result.loss) * share
-            watched["kl"] += float(result.kl) * share
+            watched["loss"] += float(result.loss.detach()) * share
+            watched["kl"] += float(result.kl.detach()) * share
             watched["clipped"] += result.clipped * share
         norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         watched["gradient_norm"] += float(norm) / config.epochs
