@@ -12,7 +12,7 @@ from torch import Tensor
 from oracle import Oracle, clean_scenes, twin
 from worldr1.rewards.composite import WorldReward, aggregate
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.guards import floor_guard, motion_measure, sharpness_measure
+from worldr1.rewards.guards import Floor, floor_from, floor_guard, motion, sharpness
 from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import TermResult
 from worldr1.types import Clip
@@ -108,12 +108,12 @@ def test_no_terms_are_refused() -> None:
         WorldReward({}, flat_depth, no_flow)
 
 
-@pytest.mark.parametrize("measure", [sharpness_measure, motion_measure])
+@pytest.mark.parametrize("measure", [sharpness, motion])
 def test_floors_are_floors(measure: object) -> None:
     clips = [noise_clip(), Clip(noise_clip().video * 0.1 + 0.45), Clip(torch.full((5, 3, 32, 32), 0.5))]
 
     def values(floor: float) -> list[float]:
-        terms = {"guard": floor_guard(measure, floor)}  # type: ignore[arg-type]
+        terms = {"guard": floor_guard(measure, Floor(default=floor))}  # type: ignore[arg-type]
         return [s.parts["guard"] or 0.0 for s in WorldReward(terms, flat_depth, no_flow)(clips)]
 
     assert values(1e-3)[:2] == [1.0, 1.0]  # never more than 1, however far above
@@ -122,3 +122,11 @@ def test_floors_are_floors(measure: object) -> None:
     assert 0 < faint < 1
     assert blank == 0
     assert values(0.2)[1] == pytest.approx(faint / 2, rel=1e-4)
+
+
+def test_a_floor_is_looked_up_by_what_the_prompt_asks_for() -> None:
+    prompts = [Prompt("a", facts={"camera": c}) for c in ("fixed", "fixed", "push in")]
+    floor = floor_from(torch.tensor([1.0, 3.0, 10.0]), prompts, "camera")
+    assert floor.of(prompts[0]) == 2.0
+    assert floor.of(prompts[2]) == 10.0
+    assert floor.of(None) == pytest.approx(14 / 3)

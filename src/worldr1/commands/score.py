@@ -15,6 +15,7 @@ from rich.text import Text
 from worldr1.commands.arguments import Score as Arguments
 from worldr1.estimators.depth import PACKAGED
 from worldr1.rewards.composite import WorldReward, default_intrinsics
+from worldr1.rewards.guards import Floor
 from worldr1.rewards.stack import make_reward
 from worldr1.types import CameraPath, Clip, Prompt, Rollout, Score
 from worldr1.video import Frames, read_frames
@@ -40,7 +41,7 @@ def run_score(arguments: Arguments) -> None:
     videos = [_read(path) for path in arguments.files]
     if not PACKAGED.is_dir():
         raise ValueError(f"the packaged depth network is missing ({PACKAGED}); install worldr1 again")
-    reward = make_reward(SHARPNESS_FLOOR, MOTION_FLOOR, with_prompt=False)
+    reward = make_reward(Floor(default=SHARPNESS_FLOOR), Floor(default=MOTION_FLOOR), with_prompt=False)
     rows = [_row(p, v, arguments.prompt, reward) for p, v in zip(arguments.files, videos, strict=True)]
     if arguments.json:
         print(json.dumps({"videos": rows}, indent=2, allow_nan=False))

@@ -19,6 +19,7 @@ from worldr1.worlds.captions import tags_of
 LOWER_IS_BETTER = ("violation_rate", "depth_error")
 _NEAR_M = 8.0
 _MOVING_PX = 1.2
+_TOLERANCE = 0.05  # of the logarithm: about twice the depth network's own mean error on rendered clips
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Instruments:
 
 
 def depth_error(video: Tensor, K: Tensor, depth: DepthUNet, flow: FarnebackFlow) -> Tensor:
-    """How far the depth of distant frames contradicts itself: mean absolute log ratio per clip, ``[b]``.
+    """How far the depth of distant frames contradicts itself: mean absolute log ratio beyond 5 %, per clip ``[b]``.
 
     ``video`` ``[b, f, 3, h, w]``, ``K`` ``[b, 3, 3]``. Each step's camera motion is a robust rigid fit of lifted
     points along the flow; frames half a clip and a whole clip apart are then compared by reprojection. A point is
@@ -73,8 +74,8 @@ def _contradiction(source_m: Tensor, goal_m: Tensor, K: Tensor, pose: Tensor, st
     low = -torch.nn.functional.max_pool2d(-goal_m[:, None], 3, stride=1, padding=1)
     high = torch.nn.functional.max_pool2d(goal_m[:, None], 3, stride=1, padding=1)
     low, high = sample(low, landing)[:, 0], sample(high, landing)[:, 0]
-    behind = (low.log() - z.log()).clamp(0, 1)  # the other frame sees through the point
-    before = (z.log() - high.log()).clamp(0, 1)  # something stands in front: honest if it can be elsewhere occluding
+    behind = (low.log() - z.log() - _TOLERANCE).clamp(0, 1)  # the other frame sees through the point
+    before = (z.log() - high.log() - _TOLERANCE).clamp(0, 1)  # something stands in front: honest if it can be elsewhere occluding
     honest = before > 0.1
     seen = inside(landing, h, w) & (source_m < _NEAR_M) & still & ~honest
     return ((behind + before) * seen).sum((1, 2)), seen.sum((1, 2))

@@ -21,8 +21,8 @@ LORA_TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
 PACKAGED = Path(__file__).parent.parent / "weights"
 
 
-def load_pipeline(model: str | Path, transformer: Path | None = None) -> LTXPipeline:
-    """A pipeline in float32 from a hub id or directory, with another transformer where one is given.
+def load_pipeline(model: str | Path, other: Path | None = None) -> LTXPipeline:
+    """A pipeline in float32 from a hub id or directory, with transformer and text encoder from ``other`` if given.
 
     Raises ``ValueError`` when there is no pipeline.
     """
@@ -30,8 +30,10 @@ def load_pipeline(model: str | Path, transformer: Path | None = None) -> LTXPipe
         pipeline = LTXPipeline.from_pretrained(str(model), dtype=torch.float32)
     except (OSError, KeyError) as error:
         raise ValueError(f"no LTX pipeline in {model}: {error}") from error
-    if transformer is not None:
-        pipeline.transformer = type(pipeline.transformer).from_pretrained(str(transformer), dtype=torch.float32)
+    if other is not None:
+        for name in ("transformer", "text_encoder"):
+            part = getattr(pipeline, name)
+            setattr(pipeline, name, type(part).from_pretrained(str(other / name), dtype=torch.float32))
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.transformer):
         part.requires_grad_(False).eval()
     pipeline.set_progress_bar_config(disable=True)

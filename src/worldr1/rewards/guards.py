@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor
 
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
+from worldr1.types import Prompt
 
 
 def sharpness(video: Tensor) -> Tensor:
@@ -20,21 +24,33 @@ def motion(video: Tensor) -> Tensor:
     return video.diff(dim=1).abs().mean((1, 2, 3, 4))
 
 
-def floor_guard(measure: Term, floor: float) -> Term:
-    """A term that is min(1, measure / floor)."""
+@dataclass(frozen=True)
+class Floor:
+    """The level below which a guard punishes, by what the prompt asks for: a fixed camera moves less than an orbit."""
+
+    fact: str = ""  # key into `Prompt.facts`, whose value picks the level
+    levels: Mapping[str, float] = field(default_factory=dict)
+    default: float = 0.0
+
+    def of(self, prompt: Prompt | None) -> float:
+        value = "" if prompt is None else str(prompt.facts.get(self.fact, ""))
+        return self.levels.get(value, self.default)
+
+
+def floor_from(values: Tensor, prompts: Sequence[Prompt], fact: str) -> Floor:
+    """A floor at the mean of ``values`` ``[n]``, for each value of a prompt fact and overall."""
+    groups: dict[str, list[float]] = {}
+    for value, prompt in zip(values.tolist(), prompts, strict=True):
+        groups.setdefault(str(prompt.facts.get(fact, "")), []).append(value)
+    return Floor(fact, {k: sum(v) / len(v) for k, v in groups.items()}, float(values.mean()))
+
+
+def floor_guard(measure: Callable[[Tensor], Tensor], floor: Floor) -> Term:
+    """A term that is min(1, measure(video) / floor)."""
 
     def guard(evidence: Evidence) -> TermResult:
-        result = measure(evidence)
-        return TermResult((result.values / floor).clamp(0, 1), result.applicable, result.reason)
+        value = measure(evidence.video)
+        levels = torch.tensor([floor.of(p) for p in evidence.prompts], device=value.device)
+        return TermResult((value / levels.clamp(min=1e-9)).clamp(0, 1), torch.ones_like(value, dtype=torch.bool), "")
 
     return guard
-
-
-def sharpness_measure(evidence: Evidence) -> TermResult:
-    value = sharpness(evidence.video)
-    return TermResult(value, torch.ones_like(value, dtype=torch.bool), "")
-
-
-def motion_measure(evidence: Evidence) -> TermResult:
-    value = motion(evidence.video)
-    return TermResult(value, torch.ones_like(value, dtype=torch.bool), "")

@@ -10,7 +10,7 @@ from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.constancy import constancy_term
 from worldr1.rewards.depth import depth_term
 from worldr1.rewards.flow import flow_term
-from worldr1.rewards.guards import floor_guard, motion_measure, sharpness_measure
+from worldr1.rewards.guards import Floor, floor_guard, motion, sharpness
 from worldr1.rewards.parallax import parallax_term
 from worldr1.rewards.prompt import prompt_term
 from worldr1.rewards.term import Term
@@ -25,7 +25,7 @@ TERMS: dict[str, Term] = {
 }
 
 
-def make_reward(sharpness_floor: float, motion_floor: float, *, with_prompt: bool = True) -> WorldReward:
+def make_reward(sharpness_floor: Floor, motion_floor: Floor, *, with_prompt: bool = True) -> WorldReward:
     """All terms on the packaged depth network and DIS flow.
 
     The floors are in the units of `rewards.guards`; training takes them from the base model's own samples.
@@ -34,6 +34,6 @@ def make_reward(sharpness_floor: float, motion_floor: float, *, with_prompt: boo
     terms = dict(TERMS)
     if with_prompt:
         terms["prompt"] = prompt_term(load_tagger(len(TAGS)))
-    terms["sharpness"] = floor_guard(sharpness_measure, sharpness_floor)
-    terms["motion"] = floor_guard(motion_measure, motion_floor)
+    terms["sharpness"] = floor_guard(sharpness, sharpness_floor)
+    terms["motion"] = floor_guard(motion, motion_floor)
     return WorldReward(terms, TransformersDepth(), DISFlow())
