@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 from torch import Tensor
 
 from worldr1 import __version__
@@ -22,6 +23,7 @@ from worldr1.evaluate.motion import FarnebackFlow
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.presets import Preset, PromptSource, get_preset, load_tiny, override
 from worldr1.report.page import Pair, ReportData, write_report
+from worldr1.report.sheet import write_sheet
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.stack import make_reward
@@ -29,8 +31,9 @@ from worldr1.train.fit import save_atomically
 from worldr1.train.loop import train
 from worldr1.train.selftest import as_rollout, run_self_tests
 from worldr1.types import Prompt
-from worldr1.worlds.corpus import CorpusConfig, scene_at
+from worldr1.worlds.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.render import render_clips
+from worldr1.worlds.scene import Scene
 
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000
@@ -59,6 +62,10 @@ class Run:
             raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
         path.write_text(text)
 
+    def scene_of(self, prompt: Prompt) -> Scene:
+        """The scene that a prompt was written about."""
+        return scene_at(self.preset.prompts, prompt.seed)
+
     def evaluate(self, phase: str) -> tuple[Tensor, dict[str, Tensor]]:
         """Clips of the held-out prompts, from noise that does not depend on the phase, and their metrics."""
         path = self.out / f"{phase}.pt"
@@ -73,21 +80,27 @@ class Run:
         video = state["video"].float() / 255
         return video, measure(video, self.eval_prompts, self.instruments)
 
-    def _reward(self) -> WorldReward:
-        """The reward, its floors at the level of the base model's own clips of training prompts."""
+    def _reward(self) -> tuple[WorldReward, dict[str, float]]:
+        """The reward with floors at the level of the base model's clips of training prompts, and their scores' means."""
         prompts = self.train_prompts.first(_CALIBRATION)
         with self.policy.reference():
             rollouts = self.policy.sample(prompts, [_CALIBRATION_SEED + p.seed for p in prompts])
         video = torch.stack([r.clip.video for r in rollouts])
-        return make_reward(
-            guards.floor_from(guards.sharpness(video), prompts, "ground"),
-            guards.floor_from(guards.motion(video), prompts, "camera"),
-        )
+        floors = {
+            "sharpness": guards.floor_from(guards.sharpness(video), prompts, "ground"),
+            "motion": guards.floor_from(guards.motion(video), prompts, "camera"),
+        }
+        measures = {"sharpness": guards.sharpness, "motion": guards.motion}
+        targets = {
+            name: float(guards.against_floor(measures[name](video), prompts, floor).mean())
+            for name, floor in floors.items()
+        }
+        return make_reward(floors["sharpness"], floors["motion"]), targets
 
     def train(self) -> list[dict[str, Any]]:
         """Self-tests, then GRPO."""
         config = self.preset.train
-        reward = self._reward()
+        reward, targets = self._reward()
         first = self.train_prompts.first(2)
         self_test = run_self_tests(
             self.policy, reward, first * 4, range(1, 1 + self.preset.sampler.window), *_good_and_bad()
@@ -107,7 +120,7 @@ class Run:
             def show(row: dict[str, Any]) -> None:
                 progress.update(task, completed=row["iteration"], description=f"GRPO  reward {row['reward']:.3f}")
 
-            rows = train(self.policy, reward, self.train_prompts, config, self.out, show)
+            rows = train(self.policy, reward, self.train_prompts, config, self.out, show, targets)
         for part in ("sample", "reward", "update"):
             self.seconds[f"train_{part}"] = sum(r[f"seconds_{part}"] for r in rows)
         self.policy.save(str(self.out / "lora"))
@@ -116,8 +129,6 @@ class Run:
 
 def _good_and_bad() -> tuple[Any, Any]:
     """A clean and a violated rendering of one scene, as rollouts."""
-    from worldr1.worlds.corpus import prompt_at
-
     clean, broken = CorpusConfig(seed=7, violated=0.0), CorpusConfig(seed=7, violated=1.0)
     prompt = prompt_at(clean, 3)
     good, bad = render_clips([scene_at(clean, 3), scene_at(broken, 3)])
@@ -159,6 +170,9 @@ def run_experiment(preset: Preset, out: Path, command: str) -> int:
         after, measured_after = run.evaluate("after")
         results["metrics"] = compare(measured, measured_after)
         results["guards"] = check_guards(results["metrics"])
+        count = min(_SHOWN, preset.num_eval)
+        real = torch.stack([c.video for c in render_clips([run.scene_of(p) for p in run.eval_prompts[:count]])])
+        write_sheet([real, before[:count], after[:count]], out / "sheet.png")
         by_damage = torch.argsort(measured_after["violation_probability"], descending=True).tolist()
         pairs = _pairs(run.eval_prompts, before, after, measured, measured_after, list(range(preset.num_eval)))
         worst = _pairs(run.eval_prompts, before, after, measured, measured_after, by_damage)
@@ -191,8 +205,6 @@ def _write_json(content: dict[str, Any], path: Path) -> None:
 
 
 def _print_summary(console: Console, results: dict[str, Any], out: Path, interrupted: bool) -> None:
-    from rich.table import Table
-
     if interrupted:
         console.print(f"interrupted; run the same command again to continue. Report so far: {out / 'report.html'}")
         return

@@ -97,7 +97,13 @@ class Score:
 class Policy(Protocol):
     """A text-to-video model that can be sampled and trained."""
 
-    def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int]) -> list[Rollout]: ...
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        window: range = ...,
+        draw_seeds: Sequence[int] | None = None,
+    ) -> list[Rollout]: ...
 
     def log_prob(self, rollouts: Sequence[Rollout], step: int) -> Tensor: ...
 

@@ -15,7 +15,7 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.guards import Floor, floor_from, floor_guard, motion, sharpness
 from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import TermResult
-from worldr1.types import Clip
+from worldr1.types import Clip, Prompt
 
 
 def flat_depth(frames: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from worldr1.worlds.captions import TAGS
+from worldr1.types import Prompt
+from worldr1.worlds.captions import TAGS, tags_of
 from worldr1.worlds.motion import FIXED, MOVES
+from worldr1.worlds.scene import GROUNDS
 
 PACKAGED = Path(__file__).parent.parent / "weights" / "inspector.safetensors"
 CAMERAS = (*MOVES, FIXED)
+NUM_OBJECT_TAGS = len(TAGS) - len(GROUNDS)
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,19 @@ class Findings:
     tags: Tensor  # [b, tags] probability of each object and ground
     camera: Tensor  # [b] index into CAMERAS
 
-    def agreement(self, tags: list[list[int]], cameras: list[str]) -> Tensor:
-        """Share of each prompt's claims (objects, ground, camera move) that are seen: ``[b]``."""
+    def agreement(self, prompts: Sequence[Prompt]) -> Tensor:
+        """Share of each prompt's claims (objects, ground, camera move) that the clip shows: ``[b]``.
+
+        Asked as a choice: the prompt's n objects must be the n likeliest, its ground and its move the likeliest.
+        """
         out = []
-        for p, claimed, camera, name in zip(self.tags, tags, self.camera, cameras, strict=True):
-            right = int((p[claimed] > 0.5).sum()) + int(CAMERAS[int(camera)] == name)
-            out.append(right / (len(claimed) + 1))
+        for p, camera, prompt in zip(self.tags, self.camera, prompts, strict=True):
+            objects = [t for t in tags_of(prompt.facts) if t < NUM_OBJECT_TAGS]
+            likeliest = p[:NUM_OBJECT_TAGS].topk(len(objects)).indices.tolist()
+            right = len(set(objects) & set(likeliest))
+            right += TAGS[NUM_OBJECT_TAGS + int(p[NUM_OBJECT_TAGS:].argmax())] == prompt.facts["ground"]
+            right += CAMERAS[int(camera)] == prompt.facts["camera"]
+            out.append(right / (len(objects) + 2))
         return torch.tensor(out)
 
 

@@ -14,7 +14,6 @@ from worldr1.evaluate.motion import FarnebackFlow
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.types import Prompt
-from worldr1.worlds.captions import tags_of
 
 LOWER_IS_BETTER = ("violation_rate", "depth_error")
 _NEAR_M = 8.0
@@ -104,12 +103,11 @@ def measure(video: Tensor, prompts: Sequence[Prompt], instruments: Instruments) 
         raise ValueError("evaluation prompts need a camera path and facts; take them from a corpus")
     K = torch.stack([p.camera.K[0] for p in prompts if p.camera is not None])
     found = instruments.inspector.inspect(video)
-    agreement = found.agreement([tags_of(p.facts) for p in prompts], [str(p.facts["camera"]) for p in prompts])
     return {
         "violation_rate": (found.violation > 0.5).float(),
         "violation_probability": found.violation,
         "depth_error": depth_error(video, K, instruments.depth, instruments.flow),
-        "prompt_agreement": agreement,
+        "prompt_agreement": found.agreement(prompts),
         "camera_right": torch.tensor(
             [CAMERAS[int(c)] == p.facts["camera"] for c, p in zip(found.camera, prompts, strict=True)]
         ).float(),

@@ -127,31 +127,42 @@ class LTXPolicy:
         without, with_text = both.chunk(2)
         return without + self.sampler.guidance * (with_text - without)
 
-    def sample(self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range = range(0)) -> list[Rollout]:
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        window: range = range(0),
+        draw_seeds: Sequence[int] | None = None,
+    ) -> list[Rollout]:
         """One rollout per prompt; the steps in ``window`` are drawn and kept, the others follow the ODE.
 
-        The same prompt and seed give the same clip, whatever else is in the batch (up to rounding).
+        ``seeds`` fix the initial noise, ``draw_seeds`` (by default the same) the noise of the drawn steps. Prompt
+        and seeds fix the clip, whatever else is in the batch (up to rounding).
         """
+        draw_seeds = [s + 1 for s in seeds] if draw_seeds is None else draw_seeds
         out: list[Rollout] = []
         for i in range(0, len(prompts), self.batch):
-            out += self._sample(prompts[i : i + self.batch], seeds[i : i + self.batch], window)
+            part = slice(i, i + self.batch)
+            out += self._sample(prompts[part], seeds[part], window, draw_seeds[part])
         return out
 
     @torch.no_grad()
-    def _sample(self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range) -> list[Rollout]:
+    def _sample(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range, draw_seeds: Sequence[int]
+    ) -> list[Rollout]:
         text, mask = self.embed([p.text for p in prompts])
-        generators = [torch.Generator().manual_seed(s) for s in seeds]
+        initial, drawn = ([torch.Generator().manual_seed(s) for s in some] for some in (seeds, draw_seeds))
         size = (self.shape[0] * self.shape[1] * self.shape[2], self.pipeline.transformer.config.in_channels)
 
-        def noise() -> Tensor:
+        def noise(generators: Sequence[torch.Generator]) -> Tensor:
             return torch.stack([torch.randn(size, generator=g) for g in generators])
 
-        x, kept = noise(), []
+        x, kept = noise(initial), []
         for i in range(self.sampler.steps):
             v = self.velocity(x, i, text, mask)
             if i in window:
                 mean, std = cps_mean_std(x, v, self.sigmas[i], self.sigmas[i + 1], self.sampler.eta)
-                after = mean + std * noise()
+                after = mean + std * noise(drawn)
                 kept.append((i, x, after, mean, std, log_prob(after, mean, std)))
                 x = after
             else:

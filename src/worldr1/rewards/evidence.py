@@ -34,6 +34,11 @@ class Evidence:
     dynamic: Tensor  # [b, f, h, w] bool: moves by itself
     prompts: Sequence[Prompt | None]
 
+    def still_camera(self) -> Tensor:
+        """Which prompts ``[b]`` ask for a camera that does not move."""
+        still = [p is not None and p.facts.get("camera") == "fixed" for p in self.prompts]
+        return torch.tensor(still, device=self.video.device)
+
     def between(self, i: int, j: int) -> Tensor:
         """Transforms from camera ``i`` to camera ``j``: ``[b, 4, 4]``."""
         pose: Tensor = torch.linalg.inv(self.c2w[:, j]) @ self.c2w[:, i]

@@ -45,12 +45,18 @@ def floor_from(values: Tensor, prompts: Sequence[Prompt], fact: str) -> Floor:
     return Floor(fact, {k: sum(v) / len(v) for k, v in groups.items()}, float(values.mean()))
 
 
+def against_floor(values: Tensor, prompts: Sequence[Prompt | None], floor: Floor) -> Tensor:
+    """min(1, value / floor) for each clip: ``[n]``."""
+    levels = torch.tensor([floor.of(p) for p in prompts], device=values.device)
+    return (values / levels.clamp(min=1e-9)).clamp(0, 1)
+
+
 def floor_guard(measure: Callable[[Tensor], Tensor], floor: Floor) -> Term:
     """A term that is min(1, measure(video) / floor)."""
 
     def guard(evidence: Evidence) -> TermResult:
         value = measure(evidence.video)
-        levels = torch.tensor([floor.of(p) for p in evidence.prompts], device=value.device)
-        return TermResult((value / levels.clamp(min=1e-9)).clamp(0, 1), torch.ones_like(value, dtype=torch.bool), "")
+        everywhere = torch.ones_like(value, dtype=torch.bool)
+        return TermResult(against_floor(value, evidence.prompts, floor), everywhere, "")
 
     return guard

@@ -13,12 +13,6 @@ from worldr1.rewards.term import TermResult
 SATURATION = 0.006  # of the image diagonal; small frames are noisier than the .0006-.0012 of large ones
 
 
-def asks_for_still_camera(evidence: Evidence) -> torch.Tensor:
-    """Which prompts ``[b]`` ask for a camera that does not move."""
-    still = [p is not None and p.facts.get("camera") == "fixed" for p in evidence.prompts]
-    return torch.tensor(still, device=evidence.video.device)
-
-
 def parallax_term(evidence: Evidence) -> TermResult:
     """Upper-quartile distance of the flow to its best homography, relative to the diagonal, saturating.
 
@@ -27,7 +21,7 @@ def parallax_term(evidence: Evidence) -> TermResult:
     """
     b, f, _, h, w = evidence.video.shape
     grid = pixel_grid(h, w, evidence.video)[2:-2:2, 2:-2:2].reshape(-1, 2).cpu().numpy()
-    still = asks_for_still_camera(evidence)
+    still = evidence.still_camera()
     steps = sorted({0, (f - 1) // 2, f - 2})
     values = torch.zeros(b)
     flows = evidence.forward_px[:, steps, 2:-2:2, 2:-2:2].reshape(b, len(steps), -1, 2).cpu().numpy()

@@ -13,10 +13,26 @@ from worldr1.types import Score
 
 @dataclass(frozen=True)
 class TermWeight:
-    """How much a term counts, and the spread below which its differences within a group are noise."""
+    """How much a term counts, and the spread below which its differences within a group are noise.
+
+    A guard counts only as much as is needed to keep its mean at the base model's level (`guard_pressure`):
+    otherwise half of all samples, being below the mean, would be pushed to climb what should only be kept.
+    """
 
     weight: float
     floor: float = 0.02
+    guard: bool = False
+
+
+def guard_pressure(previous: float, recent: Sequence[float], target: float, gain: float = 1.0) -> float:
+    """The share in [0, 1] of a guard's weight in force: it grows while the guard's recent mean is under ``target``.
+
+    A Lagrange multiplier by dual ascent, as in constrained reinforcement learning (Altman 1999; Stooke et al.
+    2020, arXiv:2007.03964).
+    """
+    if not recent:
+        return previous
+    return min(1.0, max(0.0, previous + gain * (target - sum(recent) / len(recent))))
 
 
 def term_matrix(scores: Sequence[Score], term: str) -> Tensor:
@@ -38,7 +54,13 @@ def group_normalise(values: Tensor, floor: float) -> Tensor:
     return out.where(count >= 2, torch.nan)
 
 
-def advantages(scores: Sequence[Score], group: int, weights: Mapping[str, TermWeight], clip: float = 3.0) -> Tensor:
+def advantages(
+    scores: Sequence[Score],
+    group: int,
+    weights: Mapping[str, TermWeight],
+    pressure: Mapping[str, float] | None = None,
+    clip: float = 3.0,
+) -> Tensor:
     """Advantages ``[n]`` of samples in prompt-major order, clipped to ±``clip``.
 
     A missing term is masked and the group's other members normalised without it, never replaced by a number; a
@@ -49,8 +71,9 @@ def advantages(scores: Sequence[Score], group: int, weights: Mapping[str, TermWe
         raise ValueError(f"{len(scores)} samples do not fill groups of {group}")
     if not any(w.weight > 0 for w in weights.values()):
         raise ValueError("no reward term has a positive weight")
+    pressure = pressure or {}
     total = torch.zeros(len(scores) // group, group)
     for term, setting in weights.items():
         z = group_normalise(term_matrix(scores, term).view(-1, group), setting.floor)
-        total = total + setting.weight * z.nan_to_num(0.0)
+        total = total + setting.weight * pressure.get(term, 1.0) * z.nan_to_num(0.0)
     return total.flatten().clamp(-clip, clip)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import torch
 
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import draw_window
-from worldr1.train.advantage import TermWeight, advantages, term_matrix
+from worldr1.train.advantage import TermWeight, advantages, guard_pressure, term_matrix
 from worldr1.train.fit import save_atomically
 from worldr1.train.grpo import grpo_loss
 from worldr1.types import Prompt, Reward, Rollout, Score
 
 Prompts = Callable[[int], Prompt]
 Report = Callable[[dict[str, Any]], None]
+_GUARD_MEMORY = 8  # iterations a guard's level is averaged over: prompts differ in motion and texture
 
 
 def default_weights() -> dict[str, TermWeight]:
@@ -27,11 +28,11 @@ def default_weights() -> dict[str, TermWeight]:
         "depth": TermWeight(1.0),
         "flow": TermWeight(1.0),
         "constancy": TermWeight(1.0),
-        "camera": TermWeight(0.5),
-        "prompt": TermWeight(0.5),
+        "camera": TermWeight(0.5, floor=0.1),
+        "prompt": TermWeight(0.5, floor=0.05),
         "parallax": TermWeight(0.2, floor=0.1),
-        "sharpness": TermWeight(0.5, floor=0.1),
-        "motion": TermWeight(0.5, floor=0.1),
+        "sharpness": TermWeight(2.0, floor=0.05, guard=True),
+        "motion": TermWeight(2.0, floor=0.05, guard=True),
     }
 
 
@@ -58,7 +59,7 @@ class TrainConfig:
 
 def sample_seed(run: int, iteration: int, sample: int) -> int:
     """The noise seed of a sample: a function of its place in the run, so that a resumed run draws the same."""
-    return (run * 1_000_003 + iteration) * 4099 + sample
+    return 2 * ((run * 1_000_003 + iteration) * 4099 + sample)
 
 
 def train(
@@ -68,8 +69,11 @@ def train(
     config: TrainConfig,
     directory: Path,
     report: Report = lambda _row: None,
+    targets: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Train the policy's LoRA; returns one row of metrics per iteration, also in ``directory/metrics.jsonl``.
+
+    ``targets`` are the base model's mean values of the guards; a guard without one always counts in full.
 
     ``prompts(k)`` is the k-th training prompt. State goes to ``directory/train.pt``; calling again with the
     same directory continues after its last checkpoint, bit for bit. An interrupt leaves the last checkpoint.
@@ -84,18 +88,22 @@ def train(
         window = draw_window(policy.sampler, generator)
         first = iteration * config.prompts
         batch = [p for k in range(first, first + config.prompts) for p in [prompts(k)] * config.group]
-        seeds = [sample_seed(config.seed, iteration, k) for k in range(len(batch))]
-        rollouts = policy.sample(batch, seeds, window)
+        draws = [sample_seed(config.seed, iteration, k) for k in range(len(batch))]
+        # a group shares its initial noise, so that its samples differ by what was drawn, and only by that
+        starts = [draws[k - k % config.group] for k in range(len(batch))]
+        rollouts = policy.sample(batch, starts, window, [d + 1 for d in draws])
         sampled = time.perf_counter()
         scores = reward(rollouts)
         scored = time.perf_counter()
-        advantage = advantages(scores, config.group, config.weights)
+        pressure = _pressure(rows, targets or {})
+        advantage = advantages(scores, config.group, config.weights, pressure)
         update = _update(policy, rollouts, advantage, optimizer, config)
         policy.version += 1
         row = {
             "iteration": iteration + 1,
             **_summary(scores, config),
             **update,
+            **{f"pressure/{k}": v for k, v in pressure.items()},
             "seconds_sample": sampled - started,
             "seconds_reward": scored - sampled,
             "seconds_update": time.perf_counter() - scored,
@@ -105,6 +113,16 @@ def train(
         if (iteration + 1) % config.checkpoint_every == 0 or iteration + 1 == config.iterations:
             _save(directory, parameters, optimizer, rows)
     return rows
+
+
+def _pressure(rows: Sequence[Mapping[str, Any]], targets: Mapping[str, float]) -> dict[str, float]:
+    """`guard_pressure` of each guard after the rows so far; read from the rows, so that a resumed run agrees."""
+    out = {}
+    for term, target in targets.items():
+        previous = rows[-1][f"pressure/{term}"] if rows else 0.0
+        recent = [r[f"reward/{term}"] for r in rows[-_GUARD_MEMORY:] if r[f"reward/{term}"] is not None]
+        out[term] = guard_pressure(previous, recent, target)
+    return out
 
 
 def _update(
