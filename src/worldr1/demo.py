@@ -37,6 +37,7 @@ from worldr1.worlds.scene import Scene
 
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000
+_GUARD_SHARE = 1.0  # of the base model's level to hold
 _CALIBRATION = 128  # base clips that set the floors of the guards
 _SHOWN = 12
 
@@ -49,7 +50,9 @@ class Run:
         self.seconds: dict[str, float] = {}
         out.mkdir(parents=True, exist_ok=True)
         self._check_config()
-        self.policy = LTXPolicy(load_tiny(preset.base), preset.sampler, num_frames=preset.prompts.num_frames)
+        pipeline, num_frames = load_tiny(preset.base), preset.prompts.num_frames
+        self.policy = LTXPolicy(pipeline, preset.sampler, num_frames=num_frames)
+        self.judged = LTXPolicy(pipeline, preset.eval_sampler, num_frames=num_frames)  # the same weights
         self.policy.add_lora(preset.train.lora_rank, preset.train.seed)
         self.train_prompts = PromptSource(preset.prompts, held_out=False)
         self.eval_prompts = PromptSource(preset.prompts, held_out=True).first(preset.num_eval)
@@ -72,7 +75,7 @@ class Run:
         started = time.perf_counter()
         if not path.exists():
             seeds = [_EVAL_SEED + p.seed for p in self.eval_prompts]
-            video = torch.stack([r.clip.video for r in self.policy.sample(self.eval_prompts, seeds)])
+            video = torch.stack([r.clip.video for r in self.judged.sample(self.eval_prompts, seeds)])
             state = {"video": (video * 255).round().byte(), "seconds": time.perf_counter() - started}
             save_atomically(state, path)
         state = torch.load(path, weights_only=True)
@@ -81,7 +84,7 @@ class Run:
         return video, measure(video, self.eval_prompts, self.instruments)
 
     def _reward(self) -> tuple[WorldReward, dict[str, float]]:
-        """The reward with floors at the level of the base model's clips of training prompts, and their scores' means."""
+        """The reward, its floors at the level of the base model's own clips, and how those clips meet them."""
         prompts = self.train_prompts.first(_CALIBRATION)
         with self.policy.reference():
             rollouts = self.policy.sample(prompts, [_CALIBRATION_SEED + p.seed for p in prompts])
@@ -92,7 +95,7 @@ class Run:
         }
         measures = {"sharpness": guards.sharpness, "motion": guards.motion}
         targets = {
-            name: float(guards.against_floor(measures[name](video), prompts, floor).mean())
+            name: _GUARD_SHARE * float(guards.against_floor(measures[name](video), prompts, floor).mean())
             for name, floor in floors.items()
         }
         return make_reward(floors["sharpness"], floors["motion"]), targets

@@ -24,7 +24,9 @@ class Preset:
     """A run from base model to report."""
 
     base: Base = "mixed"  # trained on a corpus with violations, or on clean clips only
-    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    # training takes half the steps: the early ones decide, and longer steps give the policy more say in each
+    sampler: SamplerConfig = field(default_factory=lambda: SamplerConfig(steps=6, window_end=4))
+    eval_sampler: SamplerConfig = field(default_factory=SamplerConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     prompts: CorpusConfig = field(default_factory=lambda: CorpusConfig(seed=100, violated=0.0))
     num_eval: int = 96  # held-out prompts
@@ -36,6 +38,7 @@ PRESETS: dict[str, Preset] = {
     "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=300), num_eval=192),
     "debug": Preset(
         sampler=SamplerConfig(steps=4, window=1, window_end=2),
+        eval_sampler=SamplerConfig(steps=4, window=1, window_end=2),
         train=TrainConfig(iterations=2, prompts=2, group=4, checkpoint_every=1),
         num_eval=8,
     ),

@@ -74,8 +74,8 @@ def _contradiction(source_m: Tensor, goal_m: Tensor, K: Tensor, pose: Tensor, st
     high = torch.nn.functional.max_pool2d(goal_m[:, None], 3, stride=1, padding=1)
     low, high = sample(low, landing)[:, 0], sample(high, landing)[:, 0]
     behind = (low.log() - z.log() - _TOLERANCE).clamp(0, 1)  # the other frame sees through the point
-    before = (z.log() - high.log() - _TOLERANCE).clamp(0, 1)  # something stands in front: honest if it can be elsewhere occluding
-    honest = before > 0.1
+    before = (z.log() - high.log() - _TOLERANCE).clamp(0, 1)  # something stands in front
+    honest = before > 0.1  # an occluder; a slightly nearer surface is an error
     seen = inside(landing, h, w) & (source_m < _NEAR_M) & still & ~honest
     return ((behind + before) * seen).sum((1, 2)), seen.sum((1, 2))
 

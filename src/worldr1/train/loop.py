@@ -31,8 +31,8 @@ def default_weights() -> dict[str, TermWeight]:
         "camera": TermWeight(0.5, floor=0.1),
         "prompt": TermWeight(0.5, floor=0.05),
         "parallax": TermWeight(0.2, floor=0.1),
-        "sharpness": TermWeight(2.0, floor=0.05, guard=True),
-        "motion": TermWeight(2.0, floor=0.05, guard=True),
+        "sharpness": TermWeight(2.5, floor=0.05, guard=True),
+        "motion": TermWeight(2.5, floor=0.05, guard=True),
     }
 
 
@@ -47,6 +47,7 @@ class TrainConfig:
     kl_weight: float = 0.02
     clip: float = 0.01  # of the ratio; log-probabilities are averages over elements, so it is small
     epochs: int = 1  # updates per batch of rollouts
+    ema: float = 0.9  # of the LoRA's weights; the averaged ones are the result
     lora_rank: int = 16
     checkpoint_every: int = 20
     seed: int = 0
@@ -81,7 +82,8 @@ def train(
     """
     parameters = policy.trainable() or policy.add_lora(config.lora_rank, config.seed)
     optimizer = torch.optim.AdamW(parameters, lr=config.lr, betas=(0.9, 0.95), weight_decay=0.0)
-    rows = _restore(directory / "train.pt", parameters, optimizer)
+    average = [p.detach().clone() for p in parameters]
+    rows = _restore(directory / "train.pt", parameters, average, optimizer)
     for iteration in range(len(rows), config.iterations):
         started = time.perf_counter()
         generator = torch.Generator().manual_seed(sample_seed(config.seed, iteration, 4098))
@@ -99,6 +101,9 @@ def train(
         advantage = advantages(scores, config.group, config.weights, pressure)
         update = _update(policy, rollouts, advantage, optimizer, config)
         policy.version += 1
+        decay = min(config.ema, (iteration + 1) / (iteration + 4))
+        for a, p in zip(average, parameters, strict=True):
+            a.lerp_(p.detach(), 1 - decay)
         row = {
             "iteration": iteration + 1,
             **_summary(scores, config),
@@ -111,7 +116,10 @@ def train(
         rows.append(row)
         report(row)
         if (iteration + 1) % config.checkpoint_every == 0 or iteration + 1 == config.iterations:
-            _save(directory, parameters, optimizer, rows)
+            _save(directory, parameters, average, optimizer, rows)
+    with torch.no_grad():
+        for p, a in zip(parameters, average, strict=True):
+            p.copy_(a)
     return rows
 
 
@@ -172,19 +180,35 @@ def _summary(scores: Sequence[Score], config: TrainConfig) -> dict[str, Any]:
     return out
 
 
-def _save(directory: Path, parameters: Sequence[torch.Tensor], optimizer: Any, rows: list[dict[str, Any]]) -> None:
-    state = {"parameters": [p.detach() for p in parameters], "optimizer": optimizer.state_dict(), "rows": rows}
+def _save(
+    directory: Path,
+    parameters: Sequence[torch.Tensor],
+    average: Sequence[torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    rows: list[dict[str, Any]],
+) -> None:
+    state = {
+        "parameters": [p.detach() for p in parameters],
+        "average": list(average),
+        "optimizer": optimizer.state_dict(),
+        "rows": rows,
+    }
     save_atomically(state, directory / "train.pt")
     lines = "".join(json.dumps(r) + "\n" for r in rows)
     (directory / "metrics.jsonl").write_text(lines)
 
 
-def _restore(path: Path, parameters: Sequence[torch.Tensor], optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+def _restore(
+    path: Path,
+    parameters: Sequence[torch.Tensor],
+    average: Sequence[torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     state = torch.load(path, weights_only=True)
     with torch.no_grad():
-        for p, saved in zip(parameters, state["parameters"], strict=True):
+        for p, saved in zip((*parameters, *average), (*state["parameters"], *state["average"]), strict=True):
             p.copy_(saved)
     optimizer.load_state_dict(state["optimizer"])
     rows: list[dict[str, Any]] = state["rows"]
