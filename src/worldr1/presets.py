@@ -33,9 +33,9 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "demo": Preset(train=TrainConfig(iterations=100)),
-    "tiny": Preset(train=TrainConfig(iterations=300), num_eval=192),
-    "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=300), num_eval=192),
+    "demo": Preset(train=TrainConfig(iterations=80)),
+    "tiny": Preset(train=TrainConfig(iterations=120), num_eval=192),
+    "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=120), num_eval=192),
     "debug": Preset(
         sampler=SamplerConfig(steps=4, window=1, window_end=2),
         eval_sampler=SamplerConfig(steps=4, window=1, window_end=2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worldr1.train.advantage import TermWeight, advantages, group_normalise, term_matrix
+from worldr1.train.advantage import TermWeight, advantages, group_normalise, guard_pressure, term_matrix
 from worldr1.train.loop import TrainConfig
 from worldr1.types import Score
 
@@ -88,3 +88,19 @@ def test_incomplete_groups_and_empty_weights_are_errors() -> None:
 def test_a_group_needs_two(group: int) -> None:
     with pytest.raises(ValueError, match="no spread"):
         TrainConfig(group=group)
+
+
+def test_guard_pressure_grows_only_while_the_guard_is_short() -> None:
+    assert guard_pressure(0.2, [0.7, 0.7], target=0.8) == pytest.approx(0.3)
+    assert guard_pressure(0.2, [0.9, 0.9], target=0.8) == pytest.approx(0.1)
+    assert guard_pressure(0.05, [1.0], target=0.8) == 0
+    assert guard_pressure(0.99, [0.1], target=0.8) == 1
+    assert guard_pressure(0.4, [], target=0.8) == 0.4
+
+
+def test_a_guard_without_pressure_counts_for_nothing() -> None:
+    scores = [Score(None, {"a": float(k), "guard": float(-k)}) for k in range(4)]
+    weights = {"a": TermWeight(1.0), "guard": TermWeight(5.0, guard=True)}
+    free = advantages(scores, 4, weights, {"guard": 0.0})
+    held = advantages(scores, 4, weights, {"guard": 1.0})
+    assert free[-1] > 0 > held[-1]

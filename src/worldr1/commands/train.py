@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 
 from worldr1.commands.arguments import Train
 from worldr1.demo import run_experiment
 from worldr1.presets import get_preset, override
+from worldr1.threads import usable_cpus
 
 
 def run_train(arguments: Train) -> int:
     """Run a preset; returns the exit status. Raises ``ValueError`` for an unknown preset."""
     preset = override(get_preset(arguments.preset), seed=arguments.seed, iterations=arguments.iterations)
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(usable_cpus())
     command = f"worldr1 train {arguments.preset} --seed {arguments.seed}"
     if arguments.iterations is not None:
         command += f" --iterations {arguments.iterations}"

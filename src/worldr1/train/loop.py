@@ -41,14 +41,15 @@ class TrainConfig:
     """A GRPO run."""
 
     iterations: int = 100
-    prompts: int = 6  # per iteration
+    prompts: int = 8  # per iteration
     group: int = 8  # samples per prompt
-    lr: float = 4e-4
-    kl_weight: float = 0.02
+    lr: float = 2e-3
+    decay: float = 0.4  # share of the iterations, at the end, over which the rate falls to zero
+    kl_weight: float = 0.003
     clip: float = 0.01  # of the ratio; log-probabilities are averages over elements, so it is small
     epochs: int = 1  # updates per batch of rollouts
     ema: float = 0.9  # of the LoRA's weights; the averaged ones are the result
-    lora_rank: int = 16
+    lora_rank: int = 8
     checkpoint_every: int = 20
     seed: int = 0
     weights: dict[str, TermWeight] = field(default_factory=default_weights)
@@ -86,6 +87,8 @@ def train(
     rows = _restore(directory / "train.pt", parameters, average, optimizer)
     for iteration in range(len(rows), config.iterations):
         started = time.perf_counter()
+        left = (config.iterations - iteration) / max(1e-9, config.decay * config.iterations)
+        optimizer.param_groups[0]["lr"] = config.lr * min(1.0, left)
         generator = torch.Generator().manual_seed(sample_seed(config.seed, iteration, 4098))
         window = draw_window(policy.sampler, generator)
         first = iteration * config.prompts

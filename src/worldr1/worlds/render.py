@@ -44,7 +44,7 @@ def render(scenes: Sequence[Scene], size: int = 32, device: str = "cpu") -> Rend
     """
     if not scenes or len({s.num_frames for s in scenes}) != 1:
         raise ValueError("render needs at least one scene, and all of one length")
-    wp.config.quiet = True
+    wp.config.log_level = wp.LOG_ERROR  # Warp greets at length, and warns where there is no GPU
     # imported here: defining the kernel loads Warp's runtime, which the rest of the package does not need
     from worldr1.worlds import kernel
 
