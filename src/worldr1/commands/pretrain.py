@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from worldr1.evaluate.pretrain import train_depth_unet, train_inspector
 from worldr1.policies.codec import encode, normalise
 from worldr1.policies.ltx_policy import PACKAGED
 from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.threads import usable_cpus
 from worldr1.train.fit import FitConfig, save_atomically
 from worldr1.train.pretrain.codec import train_codec
 from worldr1.train.pretrain.data import degrade, mix
@@ -42,7 +42,7 @@ class PretrainConfig:
     codec: FitConfig = field(default_factory=lambda: FitConfig(6500, 16, decay=0.8, ema=0.995))
     image: FitConfig = field(default_factory=lambda: FitConfig(1200, 128, decay=0.3))
     video: FitConfig = field(default_factory=lambda: FitConfig(3000, 48))
-    clean: FitConfig = field(default_factory=lambda: FitConfig(2000, 48, seed=1))
+    clean: FitConfig = field(default_factory=lambda: FitConfig(1200, 48, seed=1))
     depth: FitConfig = field(default_factory=lambda: FitConfig(1800, 64, lr=1e-3, ema=0.99))
     tagger: FitConfig = field(default_factory=lambda: FitConfig(1000, 128, ema=0.99))
     inspector: FitConfig = field(default_factory=lambda: FitConfig(2000, 32, lr=1e-3, ema=0.99, seed=12))
@@ -51,7 +51,7 @@ class PretrainConfig:
 
 _SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)
 DEBUG = PretrainConfig(
-    num_clips=320,
+    num_clips=640,  # 256 of the clean half are for testing
     model=TinyConfig(codec_channels=(16, 32), text_width=32, width=48, layers=1),
     codec=_SHORT,
     image=_SHORT,
@@ -96,7 +96,7 @@ class Stages:
         """Render the corpus once and keep it."""
         path = self.out / "corpus.pt"
         if not path.exists():
-            workers = os.cpu_count() or 1
+                workers = usable_cpus()
             with Progress(console=self.console) as bar:
                 task = bar.add_task("corpus", total=self.config.num_clips)
                 c = render_corpus(
