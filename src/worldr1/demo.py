@@ -27,11 +27,11 @@ from worldr1.report.sheet import write_sheet
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.stack import make_reward
+from worldr1.threads import usable_cpus
 from worldr1.train.fit import save_atomically
 from worldr1.train.loop import train
 from worldr1.train.selftest import as_rollout, run_self_tests
 from worldr1.types import Prompt
-from worldr1.threads import usable_cpus
 from worldr1.worlds.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.render import render_clips
 from worldr1.worlds.scene import Scene

@@ -96,7 +96,7 @@ class Stages:
         """Render the corpus once and keep it."""
         path = self.out / "corpus.pt"
         if not path.exists():
-                workers = usable_cpus()
+            workers = usable_cpus()
             with Progress(console=self.console) as bar:
                 task = bar.add_task("corpus", total=self.config.num_clips)
                 c = render_corpus(
