@@ -23,6 +23,10 @@ UserError = (ValueError, OSError, FloatingPointError)  # their messages are writ
 
 def run(command: Command) -> int:
     """Carry out a subcommand; returns the exit status."""
+    if not isinstance(command, Info) and not debugging():
+        from worldr1.runtime import quiet_libraries
+
+        quiet_libraries()
     match command:
         case Demo():
             from worldr1.demo import run_demo
@@ -51,6 +55,11 @@ def run(command: Command) -> int:
     return 0
 
 
+def debugging() -> bool:
+    """Whether ``WORLDR1_DEBUG`` asks for tracebacks and every notice."""
+    return os.environ.get("WORLDR1_DEBUG", "") not in ("", "0")
+
+
 def one_line(error: BaseException) -> str:
     """An error's message without line breaks, an ``OSError``'s with its file and without its number."""
     text = str(error)
@@ -71,7 +80,7 @@ def check_name(arguments: Sequence[str]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of ``worldr1``: returns the exit status, or raises ``SystemExit`` for unusable arguments."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    debug = os.environ.get("WORLDR1_DEBUG", "") not in ("", "0")
+    debug = debugging()
     try:
         check_name(arguments)
         with warnings.catch_warnings():

@@ -27,7 +27,7 @@ from worldr1.report.sheet import write_sheet
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.stack import make_reward
-from worldr1.threads import usable_cpus
+from worldr1.runtime import usable_cpus
 from worldr1.train.fit import save_atomically
 from worldr1.train.loop import train
 from worldr1.train.selftest import as_rollout, run_self_tests

@@ -21,7 +21,7 @@ from worldr1.evaluate.pretrain import train_depth_unet, train_inspector
 from worldr1.policies.codec import encode, normalise
 from worldr1.policies.ltx_policy import PACKAGED
 from worldr1.policies.tiny import TinyConfig, build_pipeline
-from worldr1.threads import usable_cpus
+from worldr1.runtime import usable_cpus
 from worldr1.train.fit import FitConfig, save_atomically
 from worldr1.train.pretrain.codec import train_codec
 from worldr1.train.pretrain.data import degrade, mix

@@ -7,7 +7,7 @@ import torch
 from worldr1.commands.arguments import Train
 from worldr1.demo import run_experiment
 from worldr1.presets import get_preset, override
-from worldr1.threads import usable_cpus
+from worldr1.runtime import usable_cpus
 
 
 def run_train(arguments: Train) -> int:
