@@ -38,6 +38,7 @@ from worldr1.worlds.scene import Scene
 
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000
+_HEADROOM = 1.5  # guards end there, well above the base's level: their mean must follow the clips' mean
 _GUARD_SHARE = 0.97  # of the base model's level to hold: violations themselves add some motion
 _CALIBRATION = 128  # base clips that set the floors of the guards
 _SHOWN = 12
@@ -89,16 +90,12 @@ class Run:
         prompts = self.train_prompts.first(_CALIBRATION)
         with self.policy.reference():
             rollouts = self.policy.sample(prompts, [_CALIBRATION_SEED + p.seed for p in prompts])
-        video = torch.stack([r.clip.video for r in rollouts])
-        floors = {
-            "sharpness": guards.floor_from(guards.sharpness(video), prompts, "ground"),
-            "motion": guards.floor_from(guards.motion(video), prompts, "camera"),
-        }
-        measures = {"sharpness": guards.sharpness, "motion": guards.motion}
-        targets = {
-            name: _GUARD_SHARE * float(guards.against_floor(measures[name](video), prompts, floor).mean())
-            for name, floor in floors.items()
-        }
+        measured = make_reward(guards.Floor(), guards.Floor()).evidence(rollouts)
+        floors, targets = {}, {}
+        for name, quantity, fact in (("sharpness", guards.sharpness, "ground"), ("motion", guards.motion, "camera")):
+            values = quantity(measured)
+            floors[name] = guards.floor_from(values, prompts, fact, _HEADROOM)
+            targets[name] = _GUARD_SHARE * float(guards.against_floor(values, prompts, floors[name]).mean())
         return make_reward(floors["sharpness"], floors["motion"]), targets
 
     def train(self) -> list[dict[str, Any]]:

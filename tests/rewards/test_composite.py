@@ -108,12 +108,11 @@ def test_no_terms_are_refused() -> None:
         WorldReward({}, flat_depth, no_flow)
 
 
-@pytest.mark.parametrize("measure", [sharpness, motion])
-def test_floors_are_floors(measure: object) -> None:
+def test_floors_are_floors() -> None:
     clips = [noise_clip(), Clip(noise_clip().video * 0.1 + 0.45), Clip(torch.full((5, 3, 32, 32), 0.5))]
 
     def values(floor: float) -> list[float]:
-        terms = {"guard": floor_guard(measure, Floor(default=floor))}  # type: ignore[arg-type]
+        terms = {"guard": floor_guard(sharpness, Floor(default=floor))}
         return [s.parts["guard"] or 0.0 for s in WorldReward(terms, flat_depth, no_flow)(clips)]
 
     assert values(1e-3)[:2] == [1.0, 1.0]  # never more than 1, however far above
@@ -130,3 +129,11 @@ def test_a_floor_is_looked_up_by_what_the_prompt_asks_for() -> None:
     assert floor.of(prompts[0]) == 2.0
     assert floor.of(prompts[2]) == 10.0
     assert floor.of(None) == pytest.approx(14 / 3)
+
+
+def test_motion_is_the_length_of_the_flow() -> None:
+    def diagonal(first: Tensor, second: Tensor) -> Tensor:  # noqa: ARG001
+        return torch.tensor([3.0, 4.0]).expand(len(first), *first.shape[-2:], 2)
+
+    evidence = WorldReward({"guard": floor_guard(motion, Floor(default=10.0))}, flat_depth, diagonal)
+    assert evidence([noise_clip()])[0].parts["guard"] == pytest.approx(0.5)

@@ -91,11 +91,13 @@ def test_a_group_needs_two(group: int) -> None:
 
 
 def test_guard_pressure_grows_only_while_the_guard_is_short() -> None:
-    assert guard_pressure(0.2, [0.7, 0.7], target=0.8) == pytest.approx(0.3)
-    assert guard_pressure(0.2, [0.9, 0.9], target=0.8) == pytest.approx(0.1)
-    assert guard_pressure(0.05, [1.0], target=0.8) == 0
-    assert guard_pressure(0.99, [0.1], target=0.8) == 1
-    assert guard_pressure(0.4, [], target=0.8) == 0.4
+    pressure, integral = guard_pressure(0.2, [0.76], target=0.8)
+    assert pressure > integral > 0.2
+    pressure, integral = guard_pressure(0.2, [0.84], target=0.8)
+    assert pressure < integral < 0.2
+    assert guard_pressure(0.05, [2.0], target=0.8) == (0, 0)
+    assert guard_pressure(0.99, [0.1], target=0.8) == (1, 1)
+    assert guard_pressure(0.4, [], target=0.8) == (0.4, 0.4)
 
 
 def test_a_guard_without_pressure_counts_for_nothing() -> None:

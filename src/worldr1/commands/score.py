@@ -29,9 +29,9 @@ LEAST_SIDE = 16  # pixels; fewer leave the estimators no pattern to match
 MAX_FRAMES = 257  # what current models make at most in one piece; all frames are measured at once
 
 # Nobody's base model is known here, so the floors only tell a picture from none: a black or uniform clip has
-# sharpness 0 and a frozen one motion 0, while rendered and real clips have at least .01 and .003.
+# sharpness 0 and a frozen one motion 0, while rendered clips of 32 pixels have at least .03 and .008.
 SHARPNESS_FLOOR = 0.004
-MOTION_FLOOR = 0.001
+MOTION_FLOOR = 0.005  # pixels a frame
 
 
 def run_score(arguments: Arguments) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from worldr1.rewards.evidence import DepthEstimator, FlowEstimator, gather_evidence
+from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, gather_evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout, Score
 from worldr1.worlds.families import FOV_DEG
@@ -43,6 +43,13 @@ class WorldReward:
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
+        evidence = self.evidence(samples)
+        with torch.no_grad():
+            results = {name: term(evidence) for name, term in self.terms.items()}
+        return [_score(results, i) for i in range(len(samples))]
+
+    def evidence(self, samples: Sequence[Rollout | Clip]) -> Evidence:
+        """What the terms are shown; raises as `__call__` does."""
         clips = [s.clip if isinstance(s, Rollout) else s for s in samples]
         prompts: list[Prompt | None] = [s.prompt if isinstance(s, Rollout) else None for s in samples]
         if len({c.video.shape for c in clips}) != 1:
@@ -51,9 +58,7 @@ class WorldReward:
         known = [p.camera.K[0] if p is not None and p.camera is not None else None for p in prompts]
         K = torch.stack([k if k is not None else default_intrinsics(*video.shape[-2:]) for k in known])
         with torch.no_grad():
-            evidence = gather_evidence(video, K.to(video), prompts, self.depth, self.flow)
-            results = {name: term(evidence) for name, term in self.terms.items()}
-        return [_score(results, i) for i in range(len(clips))]
+            return gather_evidence(video, K.to(video), prompts, self.depth, self.flow)
 
 
 def _score(results: Mapping[str, TermResult], index: int) -> Score:

@@ -13,15 +13,16 @@ from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Prompt
 
 
-def sharpness(video: Tensor) -> Tensor:
-    """Mean absolute spatial difference of luminance per clip, ``[b]`` from ``[b, f, 3, h, w]``."""
-    gray = video.mean(2)
+def sharpness(evidence: Evidence) -> Tensor:
+    """Mean absolute spatial difference of luminance per clip, ``[b]``."""
+    gray = evidence.video.mean(2)
     return gray.diff(dim=-1).abs().mean((1, 2, 3)) + gray.diff(dim=-2).abs().mean((1, 2, 3))
 
 
-def motion(video: Tensor) -> Tensor:
-    """Mean absolute difference between frames per clip, ``[b]`` from ``[b, f, 3, h, w]``."""
-    return video.diff(dim=1).abs().mean((1, 2, 3, 4))
+def motion(evidence: Evidence) -> Tensor:
+    """Mean length of the flow in pixels per clip, ``[b]``."""
+    length: Tensor = evidence.forward_px.norm(dim=-1)
+    return length.mean((1, 2, 3))
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Floor:
         return self.levels.get(value, self.default)
 
 
-def floor_from(values: Tensor, prompts: Sequence[Prompt], fact: str) -> Floor:
-    """A floor at the mean of ``values`` ``[n]``, for each value of a prompt fact and overall."""
-    groups: dict[str, list[float]] = {}
+def floor_from(values: Tensor, prompts: Sequence[Prompt], fact: str, share: float = 1.0) -> Floor:
+    """A floor at ``share`` of the mean of ``values`` ``[n]``, for each value of a prompt fact and overall."""
+    values, groups = share * values, dict[str, list[float]]()
     for value, prompt in zip(values.tolist(), prompts, strict=True):
         groups.setdefault(str(prompt.facts.get(fact, "")), []).append(value)
     return Floor(fact, {k: sum(v) / len(v) for k, v in groups.items()}, float(values.mean()))
@@ -51,11 +52,11 @@ def against_floor(values: Tensor, prompts: Sequence[Prompt | None], floor: Floor
     return (values / levels.clamp(min=1e-9)).clamp(0, 1)
 
 
-def floor_guard(measure: Callable[[Tensor], Tensor], floor: Floor) -> Term:
-    """A term that is min(1, measure(video) / floor)."""
+def floor_guard(measure: Callable[[Evidence], Tensor], floor: Floor) -> Term:
+    """A term that is min(1, measure / floor)."""
 
     def guard(evidence: Evidence) -> TermResult:
-        value = measure(evidence.video)
+        value = measure(evidence)
         everywhere = torch.ones_like(value, dtype=torch.bool)
         return TermResult(against_floor(value, evidence.prompts, floor), everywhere, "")
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from worldr1.types import Score
 
+_PROPORTIONAL_GAIN, _INTEGRAL_GAIN = 5.0, 0.4
+
 
 @dataclass(frozen=True)
 class TermWeight:
@@ -24,15 +26,18 @@ class TermWeight:
     guard: bool = False
 
 
-def guard_pressure(previous: float, recent: Sequence[float], target: float, gain: float = 1.0) -> float:
-    """The share in [0, 1] of a guard's weight in force: it grows while the guard's recent mean is under ``target``.
+def guard_pressure(integral: float, recent: Sequence[float], target: float) -> tuple[float, float]:
+    """The share in [0, 1] of a guard's weight in force, and the integral to carry to the next iteration.
 
-    A Lagrange multiplier by dual ascent, as in constrained reinforcement learning (Altman 1999; Stooke et al.
-    2020, arXiv:2007.03964).
+    It grows while the guard's recent mean is under ``target``: a Lagrange multiplier, as in constrained reinforcement
+    learning, with a proportional part against the oscillation of plain dual ascent (Stooke et al. 2020,
+    arXiv:2007.03964).
     """
     if not recent:
-        return previous
-    return min(1.0, max(0.0, previous + gain * (target - sum(recent) / len(recent))))
+        return integral, integral
+    shortfall = 1 - sum(recent) / len(recent) / target
+    integral = min(1.0, max(0.0, integral + _INTEGRAL_GAIN * shortfall))
+    return min(1.0, max(0.0, integral + _PROPORTIONAL_GAIN * shortfall)), integral
 
 
 def term_matrix(scores: Sequence[Score], term: str) -> Tensor:

@@ -100,7 +100,7 @@ def train(
         sampled = time.perf_counter()
         scores = reward(rollouts)
         scored = time.perf_counter()
-        pressure = _pressure(rows, targets or {})
+        pressure, integral = _pressure(rows, targets or {})
         advantage = advantages(scores, config.group, config.weights, pressure)
         update = _update(policy, rollouts, advantage, optimizer, config)
         policy.version += 1
@@ -112,6 +112,7 @@ def train(
             **_summary(scores, config),
             **update,
             **{f"pressure/{k}": v for k, v in pressure.items()},
+            **{f"integral/{k}": v for k, v in integral.items()},
             "seconds_sample": sampled - started,
             "seconds_reward": scored - sampled,
             "seconds_update": time.perf_counter() - scored,
@@ -126,14 +127,16 @@ def train(
     return rows
 
 
-def _pressure(rows: Sequence[Mapping[str, Any]], targets: Mapping[str, float]) -> dict[str, float]:
-    """`guard_pressure` of each guard after the rows so far; read from the rows, so that a resumed run agrees."""
-    out = {}
+def _pressure(
+    rows: Sequence[Mapping[str, Any]], targets: Mapping[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """`guard_pressure` of each guard and its integrals, from the rows so far, so that a resumed run agrees."""
+    pressure, integral = {}, {}
     for term, target in targets.items():
-        previous = rows[-1][f"pressure/{term}"] if rows else 0.0
+        previous = rows[-1][f"integral/{term}"] if rows else 0.0
         recent = [r[f"reward/{term}"] for r in rows[-_GUARD_MEMORY:] if r[f"reward/{term}"] is not None]
-        out[term] = guard_pressure(previous, recent, target)
-    return out
+        pressure[term], integral[term] = guard_pressure(previous, recent, target)
+    return pressure, integral
 
 
 def _update(
