@@ -38,8 +38,10 @@ from worldr1.worlds.scene import Scene
 
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000
-_HEADROOM = 1.5  # guards end there, well above the base's level: their mean must follow the clips' mean
-_GUARD_SHARE = 0.97  # of the base model's level to hold: violations themselves add some motion
+_HEADROOM = 2.0  # guards end there, well above the base's level: their mean must follow the clips' mean
+# of the base model's level to hold while training. Motion is held higher: without its drawn steps the trained model
+# moves less than training saw (measured: .98 of the base in training was .83 in the evaluation)
+_GUARD_SHARES = {"sharpness": 1.0, "motion": 1.1}
 _CALIBRATION = 128  # base clips that set the floors of the guards
 _SHOWN = 12
 
@@ -95,7 +97,7 @@ class Run:
         for name, quantity, fact in (("sharpness", guards.sharpness, "ground"), ("motion", guards.motion, "camera")):
             values = quantity(measured)
             floors[name] = guards.floor_from(values, prompts, fact, _HEADROOM)
-            targets[name] = _GUARD_SHARE * float(guards.against_floor(values, prompts, floors[name]).mean())
+            targets[name] = _GUARD_SHARES[name] * float(guards.against_floor(values, prompts, floors[name]).mean())
         return make_reward(floors["sharpness"], floors["motion"]), targets
 
     def train(self) -> list[dict[str, Any]]:
