@@ -137,3 +137,10 @@ def test_motion_is_the_length_of_the_flow() -> None:
 
     evidence = WorldReward({"guard": floor_guard(motion, Floor(default=10.0))}, flat_depth, diagonal)
     assert evidence([noise_clip()])[0].parts["guard"] == pytest.approx(0.5)
+
+
+def test_without_a_floor_a_guard_abstains() -> None:
+    reward = WorldReward({"guard": floor_guard(sharpness, Floor())}, flat_depth, no_flow)
+    score = reward([noise_clip()])[0]
+    assert score.parts["guard"] is None
+    assert "no floor" in score.notes["guard"]

@@ -47,17 +47,17 @@ def floor_from(values: Tensor, prompts: Sequence[Prompt], fact: str, share: floa
 
 
 def against_floor(values: Tensor, prompts: Sequence[Prompt | None], floor: Floor) -> Tensor:
-    """min(1, value / floor) for each clip: ``[n]``."""
+    """min(1, value / floor) for each clip: ``[n]``; 1 where there is no floor."""
     levels = torch.tensor([floor.of(p) for p in prompts], device=values.device)
     return (values / levels.clamp(min=1e-9)).clamp(0, 1)
 
 
 def floor_guard(measure: Callable[[Evidence], Tensor], floor: Floor) -> Term:
-    """A term that is min(1, measure / floor)."""
+    """A term that is min(1, measure / floor); abstains where the prompt's floor is 0."""
 
     def guard(evidence: Evidence) -> TermResult:
         value = measure(evidence)
-        everywhere = torch.ones_like(value, dtype=torch.bool)
-        return TermResult(against_floor(value, evidence.prompts, floor), everywhere, "")
+        demanded = torch.tensor([floor.of(p) > 0 for p in evidence.prompts], device=value.device)
+        return TermResult(against_floor(value, evidence.prompts, floor), demanded, "no floor for what the prompt asks")
 
     return guard
