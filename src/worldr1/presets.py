@@ -62,7 +62,12 @@ def override(preset: Preset, *, seed: int | None = None, iterations: int | None 
 
 def load_tiny(base: Base = "mixed") -> LTXPipeline:
     """The packaged tiny pipeline; raises ``ValueError`` when its weights are missing."""
-    return load_pipeline(PACKAGED / "tiny", PACKAGED / "tiny-clean" if base == "clean" else None)
+    other = PACKAGED / "tiny-clean" if base == "clean" else None
+    if other is not None and not other.exists():
+        raise ValueError(
+            "the base trained on clean clips is not packaged; make it with: worldr1 pretrain tiny --install-weights"
+        )
+    return load_pipeline(PACKAGED / "tiny", other)
 
 
 def is_held_out(text: str) -> bool:

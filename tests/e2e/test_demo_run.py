@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worldr1.demo import Run, check_guards, run_experiment
-from worldr1.presets import get_preset, override
+from worldr1.presets import get_preset, load_tiny, override
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +74,9 @@ def test_a_lost_quality_fails_its_guard() -> None:
     guards = check_guards({"motion": {"before": 1.0, "after": 0.8}, "sharpness": same, "prompt_agreement": same})
     assert not guards["motion"]["pass"]
     assert guards["sharpness"]["pass"]
+
+
+def test_a_base_that_is_not_packaged_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("worldr1.presets.PACKAGED", tmp_path)
+    with pytest.raises(ValueError, match="worldr1 pretrain tiny"):
+        load_tiny("clean")
