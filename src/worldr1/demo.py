@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,10 +27,10 @@ from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.stack import make_reward
 from worldr1.runtime import usable_cpus
-from worldr1.train.fit import save_atomically
+from worldr1.train.fit import save_atomically, write_text_atomically
 from worldr1.train.loop import train
 from worldr1.train.selftest import as_rollout, run_self_tests
-from worldr1.types import Prompt
+from worldr1.types import Prompt, Rollout
 from worldr1.worlds.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.motion import FIXED
 from worldr1.worlds.render import render_clips
@@ -67,7 +66,7 @@ class Run:
         path, text = self.out / "config.json", json.dumps(asdict(self.preset), indent=2)
         if path.exists() and path.read_text() != text:
             raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
-        path.write_text(text)
+        write_text_atomically(text, path)
 
     def scene_of(self, prompt: Prompt) -> Scene:
         """The scene that a prompt was written about."""
@@ -114,7 +113,7 @@ class Run:
             self.policy, reward, first * 4, range(1, 1 + self.preset.sampler.window), *_good_and_bad()
         )
         self.console.print("self-tests passed: " + ", ".join(f"{k} {v:.4g}" for k, v in self_test.items()))
-        (self.out / "selftest.json").write_text(json.dumps(self_test, indent=2))
+        write_text_atomically(json.dumps(self_test, indent=2), self.out / "selftest.json")
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -135,7 +134,7 @@ class Run:
         return rows
 
 
-def _good_and_bad() -> tuple[Any, Any]:
+def _good_and_bad() -> tuple[Rollout, Rollout]:
     """A clean and a violated rendering of one scene, as rollouts."""
     clean, broken = CorpusConfig(seed=7, violated=0.0), CorpusConfig(seed=7, violated=1.0)
     prompt = prompt_at(clean, 3)
@@ -188,7 +187,7 @@ def run_experiment(preset: Preset, out: Path, command: str) -> int:
         interrupted = True
         rows = _read_rows(out / "metrics.jsonl")
     results |= {"seconds": run.seconds, "command": command, "version": __version__, "seed": preset.train.seed}
-    _write_json(results, out / "results.json")
+    write_text_atomically(json.dumps(results, indent=2), out / "results.json")
     write_report(ReportData(results, rows, pairs, worst, asdict(preset), interrupted), out / "report.html")
     _print_summary(console, results, out, interrupted)
     if interrupted:
@@ -204,12 +203,6 @@ def run_demo(out: Path, seed: int = 0, scale: str = "demo") -> int:
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def _write_json(content: dict[str, Any], path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2))
-    os.replace(temporary, path)
 
 
 def _print_summary(console: Console, results: dict[str, Any], out: Path, interrupted: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import draw_window
 from worldr1.train.advantage import TermWeight, advantages, guard_pressure, term_matrix
-from worldr1.train.fit import save_atomically
+from worldr1.train.fit import save_atomically, write_text_atomically
 from worldr1.train.grpo import grpo_loss
 from worldr1.types import Prompt, Reward, Rollout, Score
 
@@ -200,8 +200,7 @@ def _save(
         "rows": rows,
     }
     save_atomically(state, directory / "train.pt")
-    lines = "".join(json.dumps(r) + "\n" for r in rows)
-    (directory / "metrics.jsonl").write_text(lines)
+    write_text_atomically("".join(json.dumps(r) + "\n" for r in rows), directory / "metrics.jsonl")
 
 
 def _restore(
@@ -219,7 +218,3 @@ def _restore(
     optimizer.load_state_dict(state["optimizer"])
     rows: list[dict[str, Any]] = state["rows"]
     return rows
-
-
-def config_json(config: TrainConfig) -> str:
-    return json.dumps(asdict(config), indent=2)
