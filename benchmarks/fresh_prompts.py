@@ -15,7 +15,7 @@ from worldr1.evaluate.motion import FarnebackFlow
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.presets import PromptSource, load_tiny
-from worldr1.worlds.corpus import CorpusConfig
+from worldr1.worlds.tiny.corpus import CorpusConfig
 
 
 def main() -> None:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.types import Clip, Prompt, Rollout
-from worldr1.worlds.captions import caption, facts
-from worldr1.worlds.corpus import CorpusConfig, scene_at
 from worldr1.worlds.render import camera_of, render_clips
-from worldr1.worlds.scene import Scene
-from worldr1.worlds.violations import violate
+from worldr1.worlds.tiny.captions import caption, facts
+from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
+from worldr1.worlds.tiny.scene import Scene
+from worldr1.worlds.tiny.violations import violate
 
 PER_FRAME = ("shape", "colour", "half_size_m", "position_m", "yaw_rad", "ground_offset_m", "c2w")
 

@@ -25,9 +25,9 @@ from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
 from worldr1.types import Clip
 from worldr1.video import read_video, write_video
-from worldr1.worlds.captions import caption, vocabulary
-from worldr1.worlds.corpus import CorpusConfig, scene_at
 from worldr1.worlds.render import render_clips
+from worldr1.worlds.tiny.captions import caption, vocabulary
+from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
 
 SMALL = TinyConfig(codec_channels=(16, 16), text_width=32, width=32, heads=2, layers=1)
 PROMPT = "the camera orbits left . a red box on grass"

@@ -9,7 +9,7 @@ from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
 from worldr1.types import Prompt
-from worldr1.worlds.captions import vocabulary
+from worldr1.worlds.tiny.captions import vocabulary
 
 CONFIG = TinyConfig(latent_channels=8, codec_channels=(16, 32), text_width=32, width=48, heads=4, layers=1)
 SAMPLER = SamplerConfig(steps=6, window=2, window_end=4)

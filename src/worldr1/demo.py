@@ -31,10 +31,10 @@ from worldr1.train.fit import save_atomically, write_text_atomically
 from worldr1.train.loop import train
 from worldr1.train.selftest import as_rollout, run_self_tests
 from worldr1.types import Prompt, Rollout
-from worldr1.worlds.corpus import CorpusConfig, prompt_at, scene_at
-from worldr1.worlds.motion import FIXED
 from worldr1.worlds.render import render_clips
-from worldr1.worlds.scene import Scene
+from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
+from worldr1.worlds.tiny.motion import FIXED
+from worldr1.worlds.tiny.scene import Scene
 
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000

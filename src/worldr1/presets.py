@@ -13,7 +13,7 @@ from worldr1.policies.ltx_policy import PACKAGED, load_pipeline
 from worldr1.policies.sde import SamplerConfig
 from worldr1.train.loop import TrainConfig
 from worldr1.types import Prompt
-from worldr1.worlds.corpus import CorpusConfig, prompt_at
+from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at
 
 Base = Literal["mixed", "clean"]
 _HELD_OUT = 8  # one caption in this many is never trained on by reinforcement learning

@@ -9,7 +9,7 @@ from torch import Tensor
 from worldr1.rewards.camera import camera_term
 from worldr1.rewards.evidence import Evidence
 from worldr1.types import CameraPath, Prompt
-from worldr1.worlds.motion import FIXED, MOVES, camera_path
+from worldr1.worlds.tiny.motion import FIXED, MOVES, camera_path
 
 OPPOSITE = {
     "orbit left": "orbit right",

@@ -16,10 +16,10 @@ from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.evidence import gather_evidence
 from worldr1.rewards.stack import TERMS
 from worldr1.types import Clip, Rollout, Score
-from worldr1.worlds.motion import FIXED, camera_path
 from worldr1.worlds.render import render_clips
-from worldr1.worlds.scene import ABSENT, Scene
-from worldr1.worlds.violations import KINDS
+from worldr1.worlds.tiny.motion import FIXED, camera_path
+from worldr1.worlds.tiny.scene import ABSENT, Scene
+from worldr1.worlds.tiny.violations import KINDS
 
 NUM_SCENES = 30
 

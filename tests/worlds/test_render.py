@@ -10,7 +10,7 @@ from oracle import clean_scenes
 from worldr1.geometry.camera import lift, pixel_grid, project, transform
 from worldr1.types import Clip, GroundTruth
 from worldr1.worlds.render import render_clips
-from worldr1.worlds.scene import COLOURS, SHAPES, Scene
+from worldr1.worlds.tiny.scene import COLOURS, SHAPES, Scene
 
 
 def truth_of(clip: Clip) -> GroundTruth:

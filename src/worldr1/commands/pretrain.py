@@ -28,8 +28,8 @@ from worldr1.train.pretrain.data import degrade, mix
 from worldr1.train.pretrain.estimators import build_depth, train_depth, train_tagger
 from worldr1.train.pretrain.package import install, save_module, save_pipeline
 from worldr1.train.pretrain.transformer import train_transformer
-from worldr1.worlds.captions import TAGS, vocabulary
-from worldr1.worlds.corpus import CorpusConfig, render_corpus
+from worldr1.worlds.tiny.captions import TAGS, vocabulary
+from worldr1.worlds.tiny.corpus import CorpusConfig, render_corpus
 
 
 @dataclass(frozen=True)

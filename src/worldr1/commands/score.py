@@ -19,8 +19,8 @@ from worldr1.rewards.guards import Floor
 from worldr1.rewards.stack import make_reward
 from worldr1.types import CameraPath, Clip, Prompt, Rollout, Score
 from worldr1.video import Frames, read_frames
-from worldr1.worlds.captions import CAMERA_WORDS
-from worldr1.worlds.motion import camera_path
+from worldr1.worlds.tiny.captions import CAMERA_WORDS
+from worldr1.worlds.tiny.motion import camera_path
 
 SHORT_SIDE = (
     128  # pixels; more tells the packaged depth network nothing and needs memory: all frames are lifted at once

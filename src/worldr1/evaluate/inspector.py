@@ -11,9 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from worldr1.types import Prompt
-from worldr1.worlds.captions import TAGS, tags_of
-from worldr1.worlds.motion import FIXED, MOVES
-from worldr1.worlds.scene import GROUNDS
+from worldr1.worlds.tiny.captions import TAGS, tags_of
+from worldr1.worlds.tiny.motion import FIXED, MOVES
+from worldr1.worlds.tiny.scene import GROUNDS
 
 PACKAGED = Path(__file__).parent.parent / "weights" / "inspector.safetensors"
 CAMERAS = (*MOVES, FIXED)

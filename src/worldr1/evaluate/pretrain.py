@@ -12,7 +12,7 @@ from worldr1.evaluate.depth_unet import DepthUNet
 from worldr1.evaluate.inspector import CAMERAS, Inspector
 from worldr1.train.fit import FitConfig, Progress, fit
 from worldr1.train.pretrain.estimators import NUM_TEST, frames_of, log_depth_error
-from worldr1.worlds.captions import TAGS, tags_of
+from worldr1.worlds.tiny.captions import TAGS, tags_of
 
 
 def train_depth_unet(

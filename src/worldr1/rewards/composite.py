@@ -11,8 +11,8 @@ from torch import Tensor
 from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, gather_evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout, Score
-from worldr1.worlds.families import FOV_DEG
-from worldr1.worlds.scene import intrinsics
+from worldr1.worlds.tiny.families import FOV_DEG
+from worldr1.worlds.tiny.scene import intrinsics
 
 MULTIPLIERS = ("parallax", "sharpness", "motion")  # gate and guards; the other terms enter by geometric mean
 

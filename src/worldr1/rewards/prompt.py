@@ -7,7 +7,7 @@ import torch
 from worldr1.estimators.tagger import Tagger, tag
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
-from worldr1.worlds.captions import TAGS
+from worldr1.worlds.tiny.captions import TAGS
 
 
 def prompt_term(tagger: Tagger) -> Term:

@@ -14,7 +14,7 @@ from worldr1.rewards.guards import Floor, floor_guard, motion, sharpness
 from worldr1.rewards.parallax import parallax_term
 from worldr1.rewards.prompt import prompt_term
 from worldr1.rewards.term import Term
-from worldr1.worlds.captions import TAGS
+from worldr1.worlds.tiny.captions import TAGS
 
 TERMS: dict[str, Term] = {
     "depth": depth_term,

@@ -11,7 +11,7 @@ import torch
 import warp as wp
 
 from worldr1.types import CameraPath, Clip, GroundTruth
-from worldr1.worlds.scene import ABSENT, COLOURS, GROUNDS, MAX_OBJECTS, Scene, intrinsics
+from worldr1.worlds.tiny.scene import ABSENT, COLOURS, GROUNDS, MAX_OBJECTS, Scene, intrinsics
 
 _ANTI_ALIASING = 3  # rays per pixel and axis
 

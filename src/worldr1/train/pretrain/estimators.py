@@ -12,7 +12,7 @@ from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, D
 from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth
 from worldr1.estimators.tagger import Tagger, tag
 from worldr1.train.fit import FitConfig, Progress, fit
-from worldr1.worlds.captions import TAGS, tags_of
+from worldr1.worlds.tiny.captions import TAGS, tags_of
 
 NUM_TEST = 256
 

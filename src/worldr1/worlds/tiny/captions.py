@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from worldr1.worlds.motion import FIXED
-from worldr1.worlds.scene import COLOURS, GROUNDS, SHAPES, Scene
+from worldr1.worlds.tiny.motion import FIXED
+from worldr1.worlds.tiny.scene import COLOURS, GROUNDS, SHAPES, Scene
 
 CAMERA_WORDS = {
     "orbit left": "the camera orbits left",

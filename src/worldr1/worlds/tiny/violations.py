@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from worldr1.worlds.scene import ABSENT, COLOURS, SHAPES, Scene
+from worldr1.worlds.tiny.scene import ABSENT, COLOURS, SHAPES, Scene
 
 Edit = Callable[[np.random.Generator, Scene, int, int], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from worldr1.worlds.scene import Floats
+from worldr1.worlds.tiny.scene import Floats
 
 MOVES = ("orbit left", "orbit right", "push in", "pull out", "truck left", "truck right")
 FIXED = "fixed"

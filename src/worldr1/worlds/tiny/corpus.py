@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from worldr1.types import Prompt
-from worldr1.worlds.captions import caption, facts
-from worldr1.worlds.families import FAMILIES
 from worldr1.worlds.render import camera_of, render
-from worldr1.worlds.scene import Scene
-from worldr1.worlds.violations import KINDS, violate
+from worldr1.worlds.tiny.captions import caption, facts
+from worldr1.worlds.tiny.families import FAMILIES
+from worldr1.worlds.tiny.scene import Scene
+from worldr1.worlds.tiny.violations import KINDS, violate
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from worldr1.worlds.motion import FIXED, MOVES, camera_path
-from worldr1.worlds.scene import COLOURS, GROUNDS, SHAPES, Scene
+from worldr1.worlds.tiny.motion import FIXED, MOVES, camera_path
+from worldr1.worlds.tiny.scene import COLOURS, GROUNDS, SHAPES, Scene
 
 FOV_DEG = 48.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from worldr1.worlds.motion import FIXED, MOVES, camera_path
+from worldr1.worlds.tiny.motion import FIXED, MOVES, camera_path
 
 
 def own_axes_displacement(move: str, **options: float) -> np.ndarray:
