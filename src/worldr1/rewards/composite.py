@@ -14,7 +14,13 @@ from worldr1.types import Clip, Prompt, Rollout, Score
 from worldr1.worlds.tiny.families import FOV_DEG
 from worldr1.worlds.tiny.scene import intrinsics
 
-MULTIPLIERS = ("parallax", "sharpness", "motion")  # gate and guards; the other terms enter by geometric mean
+MULTIPLIERS = (
+    "parallax",
+    "sharpness",
+    "motion",
+    "continuity",
+    "picture",
+)  # gate and guards; the other terms enter by geometric mean
 
 
 def default_intrinsics(height: int, width: int) -> Tensor:

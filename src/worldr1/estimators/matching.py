@@ -1,0 +1,53 @@
+"""Sparse correspondences from SIFT (Lowe 2004): no weights, any footage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Keypoints of one frame."""
+
+    points: Points  # [n, 2] pixels (x, y), the first pixel's centre at (0.5, 0.5)
+    descriptors: Points  # [n, 128] RootSIFT
+
+
+class SIFTMatcher:
+    """Keypoints of frames and mutual matches between them."""
+
+    def __init__(self, max_keypoints: int = 1200, ratio: float = 0.85, contrast: float = 0.02) -> None:
+        self.ratio = ratio
+        self._sift = cv2.SIFT.create(max_keypoints, contrastThreshold=contrast)  # type: ignore[call-arg]
+        self._matcher = cv2.BFMatcher(cv2.NORM_L2)
+
+    def detect(self, gray: npt.NDArray[np.uint8]) -> Features:
+        """Features of a luminance image ``[h, w]``; none where nothing stands out."""
+        keypoints, descriptors = self._sift.detectAndCompute(gray, None)
+        if not keypoints:
+            return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
+        points = np.array([k.pt for k in keypoints], np.float32) + 0.5  # OpenCV counts from the first pixel's centre
+        descriptors = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9)
+        # one keypoint may carry several orientations; as evidence of position they are one
+        _, unique = np.unique(points.round(2), axis=0, return_index=True)
+        return Features(points[np.sort(unique)], np.sqrt(descriptors[np.sort(unique)]).astype(np.float32))
+
+    def match(self, first: Features, second: Features) -> npt.NDArray[np.int64]:
+        """Index pairs ``[m, 2]`` that choose each other and clearly beat the second best."""
+        if len(first.points) < 2 or len(second.points) < 2:
+            return np.zeros((0, 2), np.int64)
+        forward = self._best(first, second)
+        back = self._best(second, first)
+        pairs = [(i, j) for i, j in forward.items() if back.get(j) == i]
+        return np.array(pairs, np.int64).reshape(-1, 2)
+
+    def _best(self, a: Features, b: Features) -> dict[int, int]:
+        found: Any = self._matcher.knnMatch(a.descriptors, b.descriptors, k=2)
+        return {p.queryIdx: p.trainIdx for p, q in found if p.distance < self.ratio * q.distance}

@@ -1,0 +1,105 @@
+"""Terms on what a stream gave, each in [0, 1], each abstaining where there is no evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from worldr1.rewards.classical.stream import GAPS, Measured
+from worldr1.rewards.composite import aggregate
+from worldr1.types import Score
+
+_PARALLAX_SATURATION = 4e-4  # of the diagonal: .2 px at 480 x 270
+_RIGID = 0.5  # inliers times coverage of a pair
+_USUAL_JERK, _JERK_SCALE = 0.35, 0.35  # hand-held footage has up to .25
+_FLICKER_SCALE = 0.04  # of log brightness; real footage has up to .008
+_CUT = 0.6  # of the usual share of matches
+_LEAST_STEPS = 3
+_NO_TEXTURE = "too few keypoints to match"
+
+Answer = tuple[float | None, str]  # a value, or None and why
+
+
+def epipolar(measured: Measured) -> Answer:
+    """Mean over pairs of the share of inliers times the share of textured cells that they hold."""
+    if not measured.pairs:
+        return None, _NO_TEXTURE
+    by_gap = [[p.inliers * p.coverage for p in measured.at_gap(g)] for g in GAPS]
+    return float(np.mean([np.mean(values) for values in by_gap if values])), ""
+
+
+def parallax(measured: Measured) -> Answer:
+    """Median parallax of the gap that shows most of it, saturating: nothing to climb beyond proof.
+
+    A pair that is not mostly rigid counts as none: what wobbles is no parallax.
+    """
+    medians = []
+    for gap in GAPS:
+        found = [p.parallax if p.inliers * p.coverage >= _RIGID else 0.0 for p in measured.at_gap(gap)]
+        medians += [float(np.median(found))] if len(found) > 1 else []
+    if not medians:
+        return None, _NO_TEXTURE
+    return min(1.0, max(medians) / _PARALLAX_SATURATION), ""
+
+
+def smoothness(measured: Measured) -> Answer:
+    """exp(−(j − .35)⁺/.35), j the median change of the picture's shift between steps relative to its length.
+
+    A camera has mass: frames in the wrong order make it jump to and fro, although every pair is rigid.
+    """
+    steps = measured.at_gap(1)
+    if len(steps) < _LEAST_STEPS:
+        return None, "too few steps between frames could be matched"
+    jumps = np.linalg.norm(np.diff(np.array([p.displacement for p in steps]), axis=0), axis=1)
+    jerk = float(np.median(jumps)) / (float(np.mean([p.spread for p in steps])) + 5e-4)
+    return math.exp(-max(0.0, jerk - _USUAL_JERK) / _JERK_SCALE), ""
+
+
+def photometric(measured: Measured) -> Answer:
+    """exp(−g/.04), g the median change between steps of the log gain along matches: flicker, but not a slow drift."""
+    gains = [p.gain for p in measured.at_gap(1)]
+    if len(gains) < _LEAST_STEPS:
+        return None, "too few steps between frames could be matched"
+    return math.exp(-float(np.median(np.abs(np.diff(gains)))) / _FLICKER_SCALE), ""
+
+
+def continuity(measured: Measured) -> Answer:
+    """Guard: the step that loses most of its matches, against the usual share; a hard cut loses nearly all."""
+    matched = [p.matched for p in measured.at_gap(1)]
+    if len(matched) < _LEAST_STEPS:
+        return None, _NO_TEXTURE
+    usual = float(np.median(matched))
+    return (min(1.0, min(matched) / (_CUT * usual)) if usual > 0 else 0.0), ""
+
+
+def picture(measured: Measured) -> Answer:
+    """Guard: the share of frames that show something, and of steps in which something changes."""
+    return (1 - measured.dark) * (1 - measured.frozen), ""
+
+
+TERMS: dict[str, Callable[[Measured], Answer]] = {
+    "epipolar": epipolar,
+    "smoothness": smoothness,
+    "photometric": photometric,
+    "parallax": parallax,
+    "continuity": continuity,
+    "picture": picture,
+}
+
+
+def score_measured(measured: Measured, *, fixed_camera: bool = False) -> Score:
+    """A `Score`; with a fixed camera asked for, nothing need show parallax."""
+    parts: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    for name, term in TERMS.items():
+        value, reason = term(measured)
+        if name == "parallax" and fixed_camera:
+            value, reason = None, "the prompt asks for a fixed camera"
+        parts[name] = value
+        if value is None:
+            notes[name] = reason
+    if measured.untextured:
+        notes["texture"] = f"{measured.untextured} frame pairs had too little texture to tell"
+    return Score(aggregate(parts), parts, notes)
