@@ -18,8 +18,8 @@ from worldr1.policies.codec import decode, encode, normalise
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.presets import PRESETS, PromptSource, load_tiny
-from worldr1.worlds.render import render_clips
 from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
+from worldr1.worlds.tiny.render import render_clips
 
 METRICS = ("violation_rate", "depth_error", "prompt_agreement", "camera_right", "sharpness", "motion")
 UNSEEN = 555

@@ -14,8 +14,8 @@ from worldr1.presets import load_tiny
 from worldr1.rewards.guards import Floor
 from worldr1.rewards.stack import make_reward
 from worldr1.types import Clip, Rollout
-from worldr1.worlds.render import render_clips
 from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
+from worldr1.worlds.tiny.render import render_clips
 
 TERMS = ("depth", "flow", "constancy", "camera", "total")
 

@@ -12,31 +12,31 @@ from torch import Tensor
 
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.types import Clip, Prompt, Rollout
-from worldr1.worlds.render import camera_of, render_clips
 from worldr1.worlds.tiny.captions import caption, facts
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
-from worldr1.worlds.tiny.scene import Scene
+from worldr1.worlds.tiny.render import camera_of, render_clips
+from worldr1.worlds.tiny.scene import TinyScene
 from worldr1.worlds.tiny.violations import violate
 
 PER_FRAME = ("shape", "colour", "half_size_m", "position_m", "yaw_rad", "ground_offset_m", "c2w")
 
 
-def backwards(scene: Scene) -> Scene:
+def backwards(scene: TinyScene) -> TinyScene:
     """The same scene with time reversed, for the flow from each frame to the one before it."""
     return replace(scene, **{name: getattr(scene, name)[::-1].copy() for name in PER_FRAME})
 
 
-def twin(scene: Scene, kind: str, seed: int) -> Scene:
+def twin(scene: TinyScene, kind: str, seed: int) -> TinyScene:
     """A violated copy of a clean scene."""
     return violate(np.random.default_rng(seed), copy.deepcopy(scene), kind)
 
 
-def clean_scenes(count: int, *, seed: int = 7, occluder: float = 0.3) -> list[Scene]:
+def clean_scenes(count: int, *, seed: int = 7, occluder: float = 0.3) -> list[TinyScene]:
     config = CorpusConfig(seed=seed, violated=0.0, occluder=occluder)
     return [scene_at(config, i) for i in range(count)]
 
 
-def as_rollout(scene: Scene, clip: Clip) -> Rollout:
+def as_rollout(scene: TinyScene, clip: Clip) -> Rollout:
     """A rendered clip with the prompt it answers."""
     size = clip.video.shape[-1]
     return Rollout(Prompt(caption(scene), camera_of(scene, size), scene.family, 0, facts(scene)), clip, ())
@@ -61,7 +61,7 @@ class Oracle:
             self._flow[keys[t], keys[t + 1]] = forward_px[t]
             self._flow[keys[t + 1], keys[t]] = backward_px[t]
 
-    def render(self, scenes: Sequence[Scene]) -> list[Rollout]:
+    def render(self, scenes: Sequence[TinyScene]) -> list[Rollout]:
         """Render scenes and remember their truth."""
         clips = render_clips(scenes)
         for clip, reverse in zip(clips, render_clips([backwards(s) for s in scenes]), strict=True):

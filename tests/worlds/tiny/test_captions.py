@@ -8,9 +8,9 @@ import torch
 
 from oracle import clean_scenes, twin
 from worldr1.policies.tiny import TEXT_LENGTH, build_tokenizer
-from worldr1.worlds.render import camera_of
 from worldr1.worlds.tiny.captions import TAGS, caption, facts, relation, tags_of, vocabulary
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
+from worldr1.worlds.tiny.render import camera_of
 from worldr1.worlds.tiny.violations import KINDS
 
 SCENES = [scene_at(CorpusConfig(seed=3), i) for i in range(400)]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from worldr1.worlds.render import render
 from worldr1.worlds.tiny.captions import caption
 from worldr1.worlds.tiny.corpus import Corpus, CorpusConfig, prompt_at, render_corpus, scene_at
+from worldr1.worlds.tiny.render import render
 
 CONFIG = CorpusConfig(seed=9)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from oracle import clean_scenes, twin
-from worldr1.worlds.render import render
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
+from worldr1.worlds.tiny.render import render
 from worldr1.worlds.tiny.violations import KINDS, violate
 
 

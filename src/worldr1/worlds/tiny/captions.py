@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worldr1.worlds.tiny.motion import FIXED
-from worldr1.worlds.tiny.scene import COLOURS, GROUNDS, SHAPES, Scene
+from worldr1.worlds.tiny.scene import COLOURS, GROUNDS, SHAPES, TinyScene
 
 CAMERA_WORDS = {
     "orbit left": "the camera orbits left",
@@ -16,7 +16,7 @@ CAMERA_WORDS = {
 }
 
 
-def relation(scene: Scene, frame: int = 0) -> str:
+def relation(scene: TinyScene, frame: int = 0) -> str:
     """Where object 0 stands as seen from the camera: left of, right of, in front of or behind object 1."""
     a, b = scene.in_camera(frame, 0), scene.in_camera(frame, 1)
     if abs(a[0] - b[0]) >= 0.5 * abs(a[2] - b[2]):
@@ -28,7 +28,7 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def caption(scene: Scene) -> str:
+def caption(scene: TinyScene) -> str:
     """The caption of a scene as it is in its first frame; a violation is never mentioned."""
     camera, ground = CAMERA_WORDS[scene.camera_move], list(GROUNDS)[scene.ground]
     names = [with_article(scene.object_name(i)) for i in range(scene.num_objects)]
@@ -41,7 +41,7 @@ def caption(scene: Scene) -> str:
     return f"{camera} . {body} on {ground}"
 
 
-def facts(scene: Scene) -> dict[str, object]:
+def facts(scene: TinyScene) -> dict[str, object]:
     """What the caption claims, for measuring prompt agreement."""
     return {
         "camera": scene.camera_move,

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from worldr1.types import Prompt
-from worldr1.worlds.render import camera_of, render
 from worldr1.worlds.tiny.captions import caption, facts
 from worldr1.worlds.tiny.families import FAMILIES
-from worldr1.worlds.tiny.scene import Scene
+from worldr1.worlds.tiny.render import camera_of, render
+from worldr1.worlds.tiny.scene import TinyScene
 from worldr1.worlds.tiny.violations import KINDS, violate
 
 
@@ -29,7 +29,7 @@ class CorpusConfig:
     occluder: float = 0.3  # share of the occluder family; the rest is landmarks
 
 
-def scene_at(config: CorpusConfig, index: int) -> Scene:
+def scene_at(config: CorpusConfig, index: int) -> TinyScene:
     """Scene ``index`` of a corpus, from its own random generator."""
     rng = np.random.default_rng((config.seed, index))
     family = "occluder" if rng.random() < config.occluder else "landmarks"

@@ -1,4 +1,4 @@
-"""Scene samplers, one per family: a random generator in, a clean `Scene` out."""
+"""Scene samplers, one per family: a random generator in, a clean `TinyScene` out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from worldr1.worlds.tiny.motion import FIXED, MOVES, camera_path
-from worldr1.worlds.tiny.scene import COLOURS, GROUNDS, SHAPES, Scene
+from worldr1.worlds.tiny.scene import COLOURS, GROUNDS, SHAPES, TinyScene
 
 FOV_DEG = 48.0
 
 
 def _static(
     rng: np.random.Generator, num_frames: int, positions: list[tuple[float, float]], half_sizes: list[float]
-) -> Scene:
+) -> TinyScene:
     """A scene of resting objects with distinct colours, still without its camera."""
     n = len(positions)
     shape = rng.integers(0, len(SHAPES), n)
@@ -27,7 +27,7 @@ def _static(
     def repeat(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.repeat(np.asarray(x)[None], num_frames, axis=0)
 
-    return Scene(
+    return TinyScene(
         family="",
         shape=repeat(shape).astype(np.int32),
         colour=repeat(colour).astype(np.int32),
@@ -42,7 +42,7 @@ def _static(
     )
 
 
-def landmarks(rng: np.random.Generator, num_frames: int) -> Scene:
+def landmarks(rng: np.random.Generator, num_frames: int) -> TinyScene:
     """One or two resting objects; the camera orbits, pushes, pulls or trucks."""
     count = int(rng.integers(1, 3))
     half_sizes = [float(h) for h in rng.uniform(0.46, 0.66, count)]
@@ -67,7 +67,7 @@ def landmarks(rng: np.random.Generator, num_frames: int) -> Scene:
     return scene
 
 
-def occluder(rng: np.random.Generator, num_frames: int) -> Scene:
+def occluder(rng: np.random.Generator, num_frames: int) -> TinyScene:
     """A smaller object passes behind a larger one and comes out on the other side; the camera rests.
 
     The paths are constructed, not drawn and rejected: object 0 moves behind object 1 in every clip.
