@@ -6,11 +6,11 @@ over time have one entry per frame; ``None`` in them is "not in the picture".
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-VERSION = 1
+VERSION: Final = 1
 RelationKind = Literal["left of", "right of", "in front of", "behind", "above", "on", "near", "between", "supported by"]
 EventKind = Literal["occlusion", "enter", "exit", "contact", "collision", "start", "stop", "turn"]
 Vec3 = tuple[float, float, float]
@@ -72,7 +72,7 @@ class ObjectRecord(_Model):
     landmark: bool
     position_m: list[Vec3]
     rotation: list[Vec4]
-    velocity_m_s: list[Vec3]
+    velocity_m_s: list[Vec3]  # difference to the next frame's position; the last frame repeats the one before
     box_2d: list[Vec4 | None]  # x0, y0, x1, y1 of the visible pixels
     visible_px: list[int]
     amodal_px: list[int]  # in the frame
@@ -81,7 +81,10 @@ class ObjectRecord(_Model):
 
 
 class Relation(_Model):
-    """``subject`` is ``kind`` ``object`` from frame ``start`` to ``end`` inclusive, sides as the camera sees them."""
+    """``subject`` is ``kind`` ``object`` from frame ``start`` to ``end`` inclusive, sides as the camera sees them.
+
+    "on" is direct; "supported by" is resting on something that rests on the object.
+    """
 
     subject: int
     kind: RelationKind
@@ -105,9 +108,9 @@ class Trajectory(_Model):
     polyline_m: list[Vec3]  # simplified path
     length_m: float
     heading_deg: list[float | None]  # per frame, in the ground plane from +x towards +y; None while at rest
-    direction: str  # in the camera's view over the clip: "left", "right", "towards the camera", "away from the camera"
+    direction: str  # in the camera's view, one of `trajectories.direction`'s; empty when it hardly moves
     nearest_landmark: int | None
-    distance_m: list[float]  # to that landmark, per frame; empty without one
+    distance_m: list[float]  # between centres in the ground plane, per frame; empty without a landmark
     passings: list[Passing]
 
 
@@ -122,8 +125,8 @@ class Event(_Model):
     full: bool = False  # an occlusion during which nothing was visible
     reappears: int | None = None  # first frame visible again after a full occlusion
     onset_seen: bool = True  # False when it was already under way in frame 0
-    end_seen: bool = True  # False when it still lasts in the last frame
-    peak: float = 0.0  # largest hidden share of an occlusion; impulse-like speed change (m/s) of a collision; turn, deg
+    end_seen: bool = True  # False when it still lasts in the last frame, or the object left the frame meanwhile
+    peak: float = 0.0  # largest hidden share of an occlusion; jump in speed (m/s) of a collision; turn (deg, + left)
 
 
 class Lighting(_Model):
