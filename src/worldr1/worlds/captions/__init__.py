@@ -1,0 +1,1 @@
+"""Captions: facts from a record, prose from the facts, and a verifier that reads prose back."""
