@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -20,21 +21,25 @@ from worldr1.evaluate.inspector import load_inspector
 from worldr1.evaluate.metrics import Instruments, compare, measure
 from worldr1.evaluate.motion import FarnebackFlow
 from worldr1.policies.ltx_policy import LTXPolicy
+from worldr1.policies.noise import camera_conditioned
 from worldr1.presets import Preset, PromptSource, get_preset, load_tiny, override
 from worldr1.report.page import Pair, ReportData, write_report
 from worldr1.report.sheet import write_sheet
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
+from worldr1.rewards.differentiable import DifferentiableWorldReward
 from worldr1.rewards.stack import make_reward
 from worldr1.runtime import usable_cpus
 from worldr1.train.fit import save_atomically, write_text_atomically
 from worldr1.train.loop import train
+from worldr1.train.monitor import HackMonitor
+from worldr1.train.rollout import sample
 from worldr1.train.selftest import as_rollout, run_self_tests
-from worldr1.types import Prompt, Rollout
-from worldr1.worlds.render import render_clips
+from worldr1.types import Prompt, Reward, Rollout
 from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.tiny.motion import FIXED
-from worldr1.worlds.tiny.scene import Scene
+from worldr1.worlds.tiny.render import render_clips
+from worldr1.worlds.tiny.scene import TinyScene
 
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000
@@ -43,13 +48,16 @@ _HEADROOM = 2.0  # guards end there, well above the base's level: their mean mus
 _GUARD_SHARES = {"sharpness": 1.0, "motion": 1.08}
 _CALIBRATION = 128  # base clips that set the floors of the guards
 _SHOWN = 12
+_WATCHED = 24  # prompts of the monitor
 
 
 class Run:
     """One experiment in its folder: every phase is kept, so that a rerun continues where the last one stopped."""
 
-    def __init__(self, preset: Preset, out: Path, command: str, console: Console) -> None:
-        self.preset, self.out, self.command, self.console = preset, out, command, console
+    def __init__(
+        self, preset: Preset, out: Path, command: str, console: Console, on_hack: Literal["stop", "warn"] = "warn"
+    ) -> None:
+        self.preset, self.out, self.command, self.console, self.on_hack = preset, out, command, console, on_hack
         self.seconds: dict[str, float] = {}
         out.mkdir(parents=True, exist_ok=True)
         self._check_config()
@@ -58,7 +66,10 @@ class Run:
         self.judged = LTXPolicy(pipeline, preset.eval_sampler, num_frames=num_frames)  # the same weights
         self.policy.add_lora(preset.train.lora_rank, preset.train.seed)
         self.train_prompts = PromptSource(preset.prompts, held_out=False)
-        self.eval_prompts = PromptSource(preset.prompts, held_out=True).first(preset.num_eval)
+        held_out = PromptSource(preset.prompts, held_out=True)
+        self.eval_prompts = held_out.first(preset.num_eval)
+        # watched while training, so never among those that results are reported on
+        self.watched_prompts = [held_out(k) for k in range(preset.num_eval, preset.num_eval + _WATCHED)]
         self.instruments = Instruments(load_depth_unet(), load_inspector(), FarnebackFlow())
 
     def _check_config(self) -> None:
@@ -68,7 +79,7 @@ class Run:
             raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
         write_text_atomically(text, path)
 
-    def scene_of(self, prompt: Prompt) -> Scene:
+    def scene_of(self, prompt: Prompt) -> TinyScene:
         """The scene that a prompt was written about."""
         return scene_at(self.preset.prompts, prompt.seed)
 
@@ -78,7 +89,10 @@ class Run:
         started = time.perf_counter()
         if not path.exists():
             seeds = [_EVAL_SEED + p.seed for p in self.eval_prompts]
-            video = torch.stack([r.clip.video for r in self.judged.sample(self.eval_prompts, seeds)])
+            share = self.preset.train.camera_noise if phase == "after" else 0.0  # the base model knows white noise
+            initial = camera_conditioned(self.judged, share) if share else None
+            rollouts = sample(self.judged, self.eval_prompts, seeds, initial=initial).rollouts
+            video = torch.stack([r.clip.video for r in rollouts])
             state = {"video": (video * 255).round().byte(), "seconds": time.perf_counter() - started}
             save_atomically(state, path)
         state = torch.load(path, weights_only=True)
@@ -86,12 +100,12 @@ class Run:
         video = state["video"].float() / 255
         return video, measure(video, self.eval_prompts, self.instruments)
 
-    def _reward(self) -> tuple[WorldReward, dict[str, float]]:
+    def reward(self) -> tuple[WorldReward | DifferentiableWorldReward, dict[str, float]]:
         """The reward, its floors at the level of the base model's own clips, and how those clips meet them."""
         prompts = self.train_prompts.first(_CALIBRATION)
         window = range(1, 1 + self.preset.sampler.window)  # drawn as in training, since drawing changes the motion
         with self.policy.reference():
-            rollouts = self.policy.sample(prompts, [_CALIBRATION_SEED + 2 * p.seed for p in prompts], window)
+            rollouts = sample(self.policy, prompts, [_CALIBRATION_SEED + 2 * p.seed for p in prompts], window).rollouts
         measured = make_reward(guards.Floor(), guards.Floor()).evidence(rollouts)
         floors, targets = {}, {}
         for name, quantity, fact in (("sharpness", guards.sharpness, "ground"), ("motion", guards.motion, "camera")):
@@ -102,16 +116,43 @@ class Run:
             demanded = torch.tensor([floor.of(p) > 0 for p in prompts])
             floors[name] = floor
             targets[name] = _GUARD_SHARES[name] * float(guards.against_floor(values, prompts, floor)[demanded].mean())
-        return make_reward(floors["sharpness"], floors["motion"]), targets
+        reward = make_reward(floors["sharpness"], floors["motion"])
+        if self.preset.train.algorithm.name == "reward_gradient":
+            return DifferentiableWorldReward(reward), targets
+        return reward, targets
+
+    def self_test(self, reward: Reward) -> dict[str, float]:
+        """What the run rests on; raises `SelfTestError`."""
+        prompts, window = self.train_prompts.first(2) * 4, range(1, 1 + self.preset.sampler.window)
+        algorithm = self.preset.train.algorithm
+        return run_self_tests(self.policy, reward, prompts, window, *_good_and_bad(), algorithm)
+
+    def _monitor(self) -> HackMonitor | None:
+        """The evaluation's instruments, looking at prompts of their own while training goes on."""
+        config = self.preset.train
+        if not config.monitor_every:
+            return None
+
+        def measured(rollouts: Sequence[Rollout]) -> dict[str, Tensor]:
+            video = torch.stack([r.clip.video for r in rollouts])
+            found = measure(video, [r.prompt for r in rollouts], self.instruments)
+            kept = {name: found[name] for name in ("motion", "sharpness", "prompt_agreement")}
+            return {"held_out": 1 - found["violation_probability"], **kept}
+
+        return HackMonitor(
+            measured,
+            self.watched_prompts,
+            every=config.monitor_every,
+            on_hack=self.on_hack,
+            videos=self.out / "validation",
+            initial=camera_conditioned(self.policy, config.camera_noise) if config.camera_noise else None,
+        )
 
     def train(self) -> list[dict[str, Any]]:
-        """Self-tests, then GRPO."""
+        """Self-tests, then training."""
         config = self.preset.train
-        reward, targets = self._reward()
-        first = self.train_prompts.first(2)
-        self_test = run_self_tests(
-            self.policy, reward, first * 4, range(1, 1 + self.preset.sampler.window), *_good_and_bad()
-        )
+        reward, targets = self.reward()
+        self_test = self.self_test(reward)
         self.console.print("self-tests passed: " + ", ".join(f"{k} {v:.4g}" for k, v in self_test.items()))
         write_text_atomically(json.dumps(self_test, indent=2), self.out / "selftest.json")
         columns = (
@@ -122,14 +163,25 @@ class Run:
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task("GRPO", total=config.iterations)
+            name = config.algorithm.name
+            task = progress.add_task(name, total=config.iterations)
 
             def show(row: dict[str, Any]) -> None:
-                progress.update(task, completed=row["iteration"], description=f"GRPO  reward {row['reward']:.3f}")
+                progress.update(task, completed=row["iteration"], description=f"{name}  reward {row['reward']:.3f}")
 
-            rows = train(self.policy, reward, self.train_prompts, config, self.out, show, targets)
-        for part in ("sample", "reward", "update"):
-            self.seconds[f"train_{part}"] = sum(r[f"seconds_{part}"] for r in rows)
+            rows = train(
+                self.policy,
+                reward,
+                self.train_prompts,
+                config,
+                self.out,
+                show,
+                targets,
+                dynamic_prompts=PromptSource(replace(self.preset.prompts, occluder=1.0), held_out=False),
+                monitor=self._monitor(),
+            )
+        for part in ("sample", "reward", "update", "monitor"):
+            self.seconds[f"train_{part}"] = sum(r.get(f"seconds_{part}", 0.0) for r in rows)
         self.policy.save(str(self.out / "lora"))
         return rows
 
@@ -161,10 +213,10 @@ def _pairs(
     ]
 
 
-def run_experiment(preset: Preset, out: Path, command: str) -> int:
-    """Before → GRPO → after → report in ``out``; returns the exit status: 0, 1 for a failed guard, 130 interrupted."""
+def run_experiment(preset: Preset, out: Path, command: str, on_hack: Literal["stop", "warn"] = "warn") -> int:
+    """Before → training → after → report in ``out``; returns the exit status: 0, 1 a failed guard, 130 interrupted."""
     console = Console()
-    run = Run(preset, out, command, console)
+    run = Run(preset, out, command, console, on_hack)
     results: dict[str, Any] = {"metrics": {}, "guards": {}}
     rows: list[dict[str, Any]] = []
     pairs: list[Pair] = []

@@ -1,15 +1,19 @@
 """The self-tests must fail when the thing they test is broken."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.presets import PromptSource, get_preset, load_tiny
 from worldr1.train import selftest
-from worldr1.types import Clip, Rollout, Score
+from worldr1.train.algorithms import GRPO, NFT, Algorithm, RewardGradient
+from worldr1.train.rollout import Batch, sample
+from worldr1.types import Clip, Prompt, Rollout, Score
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +34,10 @@ class FixedReward:
         return [Score(v) for v in self.values]
 
 
-def run(policy: LTXPolicy, reward: FixedReward) -> dict[str, float]:
+def run(policy: LTXPolicy, reward: FixedReward, algorithm: Algorithm | None = None) -> dict[str, float]:
     prompts = PromptSource(get_preset("debug").prompts, held_out=False).first(16)
     blank = Rollout(prompts[0], Clip(torch.zeros(9, 3, 32, 32)), ())
-    return selftest.run_self_tests(policy, reward, prompts, range(0, 2), blank, blank)
+    return selftest.run_self_tests(policy, reward, prompts, range(0, 2), blank, blank, algorithm)
 
 
 def test_all_pass_on_the_packaged_policy(policy: LTXPolicy) -> None:
@@ -43,27 +47,24 @@ def test_all_pass_on_the_packaged_policy(policy: LTXPolicy) -> None:
 
 
 def test_a_deterministic_sampler_is_caught(policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = LTXPolicy.sample
+    def follow_the_mean(*args: Any) -> Batch:
+        batch = sample(*args)
+        steps = [tuple(replace(s, after=s.mean) for s in r.steps) for r in batch.rollouts]
+        return replace(batch, rollouts=tuple(replace(r, steps=s) for r, s in zip(batch.rollouts, steps, strict=True)))
 
-    def follow_the_mean(self: LTXPolicy, *args: object) -> list[Rollout]:
-        rollouts = sample(self, *args)  # type: ignore[arg-type]
-        return [replace(r, steps=tuple(replace(s, after=s.mean) for s in r.steps)) for r in rollouts]
-
-    monkeypatch.setattr(LTXPolicy, "sample", follow_the_mean)
+    monkeypatch.setattr(selftest, "sample", follow_the_mean)
     with pytest.raises(selftest.SelfTestError, match="z_rms"):
         run(policy, FixedReward([0.9, 0.1]))
 
 
 def test_changed_weights_are_caught(policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
-    sample = LTXPolicy.sample
-
-    def then_change(self: LTXPolicy, *args: object) -> list[Rollout]:
-        rollouts = sample(self, *args)  # type: ignore[arg-type]
+    def then_change(*args: Any) -> Batch:
+        batch = sample(*args)
         with torch.no_grad():
-            self.pipeline.transformer.proj_out.bias.add_(1e-3)
-        return rollouts
+            policy.pipeline.transformer.proj_out.bias.add_(1e-3)
+        return batch
 
-    monkeypatch.setattr(LTXPolicy, "sample", then_change)
+    monkeypatch.setattr(selftest, "sample", then_change)
     with pytest.raises(selftest.SelfTestError, match="first_ratio"):
         run(policy, FixedReward([0.9, 0.1]))
     with torch.no_grad():
@@ -78,3 +79,39 @@ def test_a_reward_that_prefers_the_broken_clip_is_caught(policy: LTXPolicy) -> N
 def test_a_reward_that_abstains_is_caught(policy: LTXPolicy) -> None:
     with pytest.raises(selftest.SelfTestError, match="abstains"):
         run(policy, FixedReward([None, 0.9]))
+
+
+def test_each_algorithm_has_its_own_checks(policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    reward = FixedReward([0.9, 0.1])
+    assert run(policy, reward, NFT()).keys() == {"sigmas_fall", "gradient_error", "reward_margin"}
+    monkeypatch.setattr(policy, "sigmas", [1.0, 0.7, 0.7, 0.3, 0.0])
+    with pytest.raises(selftest.SelfTestError, match="sigmas_fall"):
+        run(policy, reward, NFT())
+
+
+def test_impossible_pairs_are_refused_before_anything_is_sampled(
+    policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selftest, "sample", None)
+    with pytest.raises(ValueError, match="not differentiable"):
+        run(policy, FixedReward([0.9, 0.1]), RewardGradient())
+    monkeypatch.setattr(policy, "sampler", replace(policy.sampler, eta=0.0))
+    with pytest.raises(ValueError, match="follows the ODE"):
+        run(policy, FixedReward([0.9, 0.1]), GRPO())
+
+
+@pytest.mark.parametrize(("slope", "claimed", "passes"), [(2.0, 2.0, True), (2.0, -2.0, False), (2.0, 20.0, False)])
+def test_a_wrong_reward_gradient_is_caught(slope: float, claimed: float, passes: bool) -> None:
+    class Sloped:
+        differentiable = True
+
+        def __call__(self, samples: object) -> list[Score]:
+            raise AssertionError(samples)
+
+        def values(self, video: Tensor, prompts: object) -> Tensor:
+            del prompts
+            mean = video.mean((1, 2, 3, 4))
+            return claimed * mean + (slope - claimed) * mean.detach()
+
+    blank = Rollout(Prompt(""), Clip(torch.full((3, 3, 8, 8), 0.5)), ())
+    assert (selftest.reward_gradient_error(Sloped(), blank) < 0.5) == passes

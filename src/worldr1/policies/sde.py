@@ -1,4 +1,4 @@
-"""From an ODE sampler to one that draws: the CPS step, its log-probability, and which steps are drawn.
+"""From an ODE sampler to one that draws: the drawn step, its log-probability, and which steps are drawn.
 
 Convention: x_σ = (1−σ)x₀ + σε, velocity v = ε − x₀, so x̂₀ = x − σv and the noise estimate x̂₁ = x + (1−σ)v.
 """
@@ -6,7 +6,9 @@ Convention: x_σ = (1−σ)x₀ + σε, velocity v = ε − x₀, so x̂₀ = x 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ class SamplerConfig:
     window: int = 2  # drawn steps per rollout
     window_end: int = 6  # the window lies within the first this many steps
     guidance: float = 1.0  # classifier-free guidance; 1 is none
+    rule: Literal["cps", "flow-sde"] = "cps"  # how a drawn step draws
 
     def __post_init__(self) -> None:
         if not 0 < self.window <= self.window_end <= self.steps:
@@ -28,8 +31,10 @@ class SamplerConfig:
                 "the sampler needs 0 < window <= window_end <= steps, "
                 f"not {self.window}, {self.window_end}, {self.steps}"
             )
-        if not 0 < self.eta <= 1:
-            raise ValueError(f"eta must lie in (0, 1], not {self.eta}: at 0 nothing is drawn and nothing is learnt")
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta must lie in [0, 1], not {self.eta}")
+        if self.rule not in RULES:
+            raise ValueError(f"unknown rule {self.rule!r} of the drawn step; use one of {', '.join(RULES)}")
 
 
 def cps_mean_std(x: Tensor, v: Tensor, sigma: float, following: float, eta: float) -> tuple[Tensor, float]:
@@ -42,6 +47,38 @@ def cps_mean_std(x: Tensor, v: Tensor, sigma: float, following: float, eta: floa
     x0 = x - sigma * v
     x1 = x + (1 - sigma) * v
     return (1 - following) * x0 + math.sqrt(max(following**2 - std**2, 0.0)) * x1, std
+
+
+def flow_sde_mean_std(x: Tensor, v: Tensor, sigma: float, following: float, eta: float) -> tuple[Tensor, float]:
+    """Mean (shape of ``x``) and standard deviation of one Euler-Maruyama step of the reverse-time SDE.
+
+    μ = x(1 − s²Δ/2σ) − v(1 + s²(1−σ)/2σ)Δ, x' = μ + s√Δ·ε, s = η√(σ/(1−σ)), Δ = σ − σ'. The marginals are kept to
+    first order in Δ only. Flow-GRPO, Liu et al. 2025 (arXiv:2505.05470); like there the singular s at σ = 1 is
+    taken with 1 − σ' in the denominator.
+    """
+    delta = sigma - following
+    s2 = eta**2 * sigma / (1 - (following if sigma >= 1 else sigma))
+    mean = x * (1 - s2 * delta / (2 * sigma)) - v * (1 + s2 * (1 - sigma) / (2 * sigma)) * delta
+    return mean, math.sqrt(s2 * delta)
+
+
+RULES = {"cps": cps_mean_std, "flow-sde": flow_sde_mean_std}
+
+
+def mean_std(config: SamplerConfig, x: Tensor, v: Tensor, sigma: float, following: float) -> tuple[Tensor, float]:
+    """Mean and standard deviation of a drawn step by the configured rule."""
+    return RULES[config.rule](x, v, sigma, following, config.eta)
+
+
+def noise_gain(config: SamplerConfig, sigma: float, following: float) -> float:
+    """|∂μ/∂v| / std of a drawn step: the size of the log-probability's gradient by the velocity, per unit of noise.
+
+    For Flow-SDE this is √Δ/s + s√Δ(1−σ)/2σ. It differs by the step, so that without a correction some steps of a
+    window learn faster than others.
+    """
+    zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    mean, std = mean_std(config, zero, one, sigma, following)
+    return abs(float(mean)) / std
 
 
 def log_prob(sample: Tensor, mean: Tensor, std: float) -> Tensor:
@@ -57,3 +94,44 @@ def draw_window(config: SamplerConfig, generator: torch.Generator) -> range:
     """The steps of this iteration that are drawn; every sample shares them."""
     start = int(torch.randint(config.window_end - config.window + 1, (1,), generator=generator))
     return range(start, start + config.window)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One drawn step of a batch, every tensor ``[n, tokens, channels]``."""
+
+    index: int  # position in the schedule
+    before: Tensor
+    after: Tensor
+    mean: Tensor
+    std: float
+    log_prob: Tensor  # [n]
+
+
+def follow(
+    velocity: Callable[[Tensor, int], Tensor],
+    x: Tensor,
+    sigmas: Sequence[float],
+    config: SamplerConfig,
+    window: range,
+    noise: Callable[[], Tensor],
+    keep: Container[int] = (),
+) -> tuple[Tensor, list[Drawn], dict[int, Tensor]]:
+    """Sample from noise ``x`` ``[n, tokens, channels]``: the steps in ``window`` are drawn, the others follow the ODE.
+
+    ``velocity(x, i)`` is the model at step ``i``, ``noise()`` fresh noise of the shape of ``x``. Returns the clean
+    latents, the drawn steps and the latents before the steps in ``keep``.
+    """
+    drawn, kept = [], {}
+    for i in range(config.steps):
+        if i in keep:
+            kept[i] = x
+        v = velocity(x, i)
+        if i in window:
+            mean, std = mean_std(config, x, v, sigmas[i], sigmas[i + 1])
+            after = mean + std * noise()
+            drawn.append(Drawn(i, x, after, mean, std, log_prob(after, mean, std)))
+            x = after
+        else:
+            x = x + (sigmas[i + 1] - sigmas[i]) * v
+    return x, drawn, kept

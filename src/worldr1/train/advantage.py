@@ -24,6 +24,7 @@ class TermWeight:
     weight: float
     floor: float = 0.02
     guard: bool = False
+    geometric: bool = False  # judges 3D consistency: off in the decoupled phase
 
 
 def guard_pressure(integral: float, recent: Sequence[float], target: float) -> tuple[float, float]:

@@ -1,62 +1,33 @@
-"""GRPO from start to end: prompts, groups, rewards, advantages, update, checkpoint."""
+"""Training from start to end: prompts, groups, rewards, advantages, update, checkpoint."""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
-from worldr1.policies.ltx_policy import LTXPolicy
+from worldr1.policies.diffusers_policy import DiffusersPolicy
+from worldr1.policies.noise import camera_conditioned
 from worldr1.policies.sde import draw_window
-from worldr1.train.advantage import TermWeight, advantages, guard_pressure, term_matrix
-from worldr1.train.fit import save_atomically, write_text_atomically
-from worldr1.train.grpo import grpo_loss
-from worldr1.types import Prompt, Reward, Rollout, Score
+from worldr1.train.advantage import guard_pressure
+from worldr1.train.algorithms.base import Scored, Update
+from worldr1.train.checkpoint import Checkpoints, State, TrainState, random_states
+from worldr1.train.config import TrainConfig
+from worldr1.train.faults import Scorer, TooManyFaultsError, check_share, memory_advice
+from worldr1.train.metrics import Row, Stopwatch, Trackers, reward_metrics, write_rows, z_rms
+from worldr1.train.monitor import HELD_OUT, Monitor
+from worldr1.train.rollout import Batch, sample
+from worldr1.train.update import apply_updates
+from worldr1.types import Prompt, Reward
+
+__all__ = ["TrainConfig", "sample_seed", "train"]
 
 Prompts = Callable[[int], Prompt]
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[Row], None]
 _GUARD_MEMORY = 8  # iterations a guard's level is averaged over: prompts differ in motion and texture
-
-
-def default_weights() -> dict[str, TermWeight]:
-    return {
-        "depth": TermWeight(1.0),
-        "flow": TermWeight(1.0),
-        "constancy": TermWeight(1.0),
-        "camera": TermWeight(0.5, floor=0.1),
-        "prompt": TermWeight(0.5, floor=0.05),
-        "parallax": TermWeight(0.2, floor=0.1),
-        "sharpness": TermWeight(2.5, floor=0.05, guard=True),
-        "motion": TermWeight(2.5, floor=0.05, guard=True),
-    }
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """A GRPO run."""
-
-    iterations: int = 100
-    prompts: int = 8  # per iteration
-    group: int = 8  # samples per prompt
-    lr: float = 2e-3
-    decay: float = 0.4  # share of the iterations, at the end, over which the rate falls to zero
-    kl_weight: float = 0.003
-    clip: float = 0.01  # of the ratio; log-probabilities are averages over elements, so it is small
-    epochs: int = 1  # updates per batch of rollouts
-    ema: float = 0.9  # of the LoRA's weights; the averaged ones are the result
-    lora_rank: int = 8
-    checkpoint_every: int = 20
-    seed: int = 0
-    weights: dict[str, TermWeight] = field(default_factory=default_weights)
-
-    def __post_init__(self) -> None:
-        if self.group < 2:
-            raise ValueError(f"a group of {self.group} has no spread to learn from; use 8 or more")
 
 
 def sample_seed(run: int, iteration: int, sample: int) -> int:
@@ -65,71 +36,120 @@ def sample_seed(run: int, iteration: int, sample: int) -> int:
 
 
 def train(
-    policy: LTXPolicy,
+    policy: DiffusersPolicy,
     reward: Reward,
     prompts: Prompts,
     config: TrainConfig,
     directory: Path,
     report: Report = lambda _row: None,
     targets: Mapping[str, float] | None = None,
-) -> list[dict[str, Any]]:
+    *,
+    dynamic_prompts: Prompts | None = None,
+    monitor: Monitor | None = None,
+) -> list[Row]:
     """Train the policy's LoRA; returns one row of metrics per iteration, also in ``directory/metrics.jsonl``.
 
-    ``targets`` are the base model's mean values of the guards; a guard without one always counts in full.
+    ``prompts(k)`` is the k-th training prompt, ``dynamic_prompts(k)`` that of the decoupled phase. ``targets`` are
+    the base model's mean values of the guards; a guard without one always counts in full.
 
-    ``prompts(k)`` is the k-th training prompt. State goes to ``directory/train.pt``; calling again with the
-    same directory continues after its last checkpoint, bit for bit. An interrupt leaves the last checkpoint.
-    Raises ``FloatingPointError`` when the loss is not finite.
+    State goes to ``directory/checkpoints``; calling again with the same directory continues after the last intact
+    checkpoint, bit for bit on a CPU. An interrupt leaves the last checkpoint. Raises ``ValueError`` before anything
+    is generated when the algorithm cannot learn with this sampler or reward, later when memory runs out or the
+    monitor stops the run, `TooManyFaultsError` when the reward fails too often, and ``FloatingPointError`` when the
+    loss is not finite three times in a row.
     """
+    config.algorithm.check(policy.sampler, reward)
+    if config.dynamic_every and dynamic_prompts is None:
+        raise ValueError("the decoupled phase needs prompts: pass dynamic_prompts, or set dynamic_every to 0")
     parameters = policy.trainable() or policy.add_lora(config.lora_rank, config.seed)
     optimizer = torch.optim.AdamW(parameters, lr=config.lr, betas=(0.9, 0.95), weight_decay=0.0)
-    average = [p.detach().clone() for p in parameters]
-    rows = _restore(directory / "train.pt", parameters, average, optimizer)
-    for iteration in range(len(rows), config.iterations):
-        started = time.perf_counter()
-        left = (config.iterations - iteration) / max(1e-9, config.decay * config.iterations)
-        optimizer.param_groups[0]["lr"] = config.lr * min(1.0, left)
-        generator = torch.Generator().manual_seed(sample_seed(config.seed, iteration, 4098))
-        window = draw_window(policy.sampler, generator)
-        first = iteration * config.prompts
-        batch = [p for k in range(first, first + config.prompts) for p in [prompts(k)] * config.group]
-        draws = [sample_seed(config.seed, iteration, k) for k in range(len(batch))]
-        # a group shares its initial noise, so that its samples differ by what was drawn, and only by that
-        starts = [draws[k - k % config.group] for k in range(len(batch))]
-        rollouts = policy.sample(batch, starts, window, [d + 1 for d in draws])
-        sampled = time.perf_counter()
-        scores = reward(rollouts)
-        scored = time.perf_counter()
-        pressure, integral = _pressure(rows, targets or {})
-        advantage = advantages(scores, config.group, config.weights, pressure)
-        update = _update(policy, rollouts, advantage, optimizer, config)
-        policy.version += 1
-        decay = min(config.ema, (iteration + 1) / (iteration + 4))
-        for a, p in zip(average, parameters, strict=True):
-            a.lerp_(p.detach(), 1 - decay)
-        row = {
+    run = TrainState(parameters, [p.detach().clone() for p in parameters], optimizer)
+    checkpoints = Checkpoints(directory / "checkpoints", config.keep_checkpoints)
+    if (saved := checkpoints.newest()) is not None:
+        run.restore(saved)
+        policy.version = len(run.rows)
+    if monitor is not None and not run.base:
+        run.base = monitor.start(policy)
+    scorer = Scorer(reward, config.reward_timeout_s, config.reward_workers, config.group)
+    trackers = Trackers(config.trackers, directory, asdict(config))
+    for iteration in range(len(run.rows), config.iterations):
+        seconds, random_before = Stopwatch(), random_states()
+        optimizer.param_groups[0]["lr"] = config.rate_at(iteration)
+        source = dynamic_prompts if dynamic_prompts and config.is_dynamic(iteration) else prompts
+        with seconds("sample"), memory_advice("sample"):
+            batch = _rollouts(policy, source, config, iteration)
+        with seconds("reward"), memory_advice("reward"):
+            scores, faults = scorer(batch.rollouts)
+        try:
+            check_share(scores, faults, config.max_masked)
+        except TooManyFaultsError:  # as if this iteration had not begun
+            _save(run, checkpoints, directory, random_before)
+            raise
+        pressure, integral = _pressure(run.rows, targets or {})
+        with seconds("update"), memory_advice("update"):
+            scored = Scored(scores, config.group, config.weights_at(iteration), pressure, _features(policy, batch))
+            advantage = config.algorithm.advantage(scored, run.algorithm)
+            used = torch.nonzero(advantage).flatten()  # the others teach nothing
+            generator = torch.Generator().manual_seed(sample_seed(config.seed, iteration, 4097))
+            chosen = batch.select(used.tolist())
+            update = Update(policy, reward, chosen, advantage[used], config.clip, config.kl_weight, generator)
+            skipped = run.rows[-1]["skipped_in_a_row"] if run.rows else 0
+            watched = apply_updates(config.algorithm, update, optimizer, config.epochs, skipped)
+            policy.version += 1
+            run.follow(min(config.ema, (iteration + 1) / (iteration + 4)))
+        row: Row = {
             "iteration": iteration + 1,
-            **_summary(scores, config),
-            **update,
+            **reward_metrics(scores, config.group, config.weights, faults),
+            **watched,
+            "z_rms": z_rms(batch.rollouts),
+            "rate": config.rate_at(iteration),
+            "dynamic": int(config.is_dynamic(iteration)),
             **{f"pressure/{k}": v for k, v in pressure.items()},
             **{f"integral/{k}": v for k, v in integral.items()},
-            "seconds_sample": sampled - started,
-            "seconds_reward": scored - sampled,
-            "seconds_update": time.perf_counter() - scored,
         }
-        rows.append(row)
+        run.rows.append(row)
+        last = iteration + 1 == config.iterations
+        looked = monitor is not None and (last or (iteration + 1) % monitor.every == 0)
+        if monitor is not None and looked:
+            with seconds("monitor"), run.averaged():
+                row |= monitor.check(policy, run.base, run.rows)
+        row |= seconds.read()
         report(row)
-        if (iteration + 1) % config.checkpoint_every == 0 or iteration + 1 == config.iterations:
-            _save(directory, parameters, average, optimizer, rows)
+        trackers.log(row)
+        if last or row.get("alarms") or (iteration + 1) % config.checkpoint_every == 0:
+            _save(run, checkpoints, directory)
+        if monitor is not None and looked:
+            checkpoints.save_best(run.state(), iteration + 1, row[f"monitor/{HELD_OUT}"])
+            monitor.react(row["alarms"])
+    trackers.close()
     with torch.no_grad():
-        for p, a in zip(parameters, average, strict=True):
+        for p, a in zip(parameters, run.average, strict=True):
             p.copy_(a)
-    return rows
+    return run.rows
 
 
-def _pressure(
-    rows: Sequence[Mapping[str, Any]], targets: Mapping[str, float]
-) -> tuple[dict[str, float], dict[str, float]]:
+def _rollouts(policy: DiffusersPolicy, source: Prompts, config: TrainConfig, iteration: int) -> Batch:
+    """The groups of an iteration: what it draws depends on the run's seed, the iteration and the place alone."""
+    generator = torch.Generator().manual_seed(sample_seed(config.seed, iteration, 4098))
+    window = draw_window(policy.sampler, generator) if config.algorithm.draws else range(0)
+    first = iteration * config.prompts
+    prompts = [p for k in range(first, first + config.prompts) for p in [source(k)] * config.group]
+    draws = [sample_seed(config.seed, iteration, k) for k in range(len(prompts))]
+    starts = draws
+    if config.algorithm.draws:
+        # a group shares its initial noise, so that its samples differ by what was drawn, and only by that
+        starts = [draws[k - k % config.group] for k in range(len(prompts))]
+    initial = camera_conditioned(policy, config.camera_noise) if config.camera_noise else None
+    keep = config.algorithm.keep(policy.sampler)
+    return sample(policy, prompts, starts, window, [d + 1 for d in draws], keep=keep, initial=initial)
+
+
+def _features(policy: DiffusersPolicy, batch: Batch) -> Callable[[], Tensor]:
+    """The mean text state of each sample's prompt, ``[n, width]``, when somebody asks."""
+    return lambda: policy.embed([p.text for p in batch.prompts])[0].float().mean(1).cpu()
+
+
+def _pressure(rows: Sequence[Row], targets: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
     """`guard_pressure` of each guard and its integrals, from the rows so far, so that a resumed run agrees."""
     pressure, integral = {}, {}
     for term, target in targets.items():
@@ -139,82 +159,7 @@ def _pressure(
     return pressure, integral
 
 
-def _update(
-    policy: LTXPolicy,
-    rollouts: Sequence[Rollout],
-    advantage: torch.Tensor,
-    optimizer: torch.optim.Optimizer,
-    config: TrainConfig,
-) -> dict[str, float]:
-    """One or more GRPO steps on a batch of rollouts; returns the means of what is watched."""
-    num_steps = len(rollouts[0].steps)
-    keep = advantage != 0
-    used = [r for r, k in zip(rollouts, keep.tolist(), strict=True) if k]
-    if not used:
-        return {"loss": 0.0, "kl": 0.0, "clipped": 0.0, "gradient_norm": 0.0, "used": 0}
-    advantage = advantage[keep]
-    parameters = optimizer.param_groups[0]["params"]
-    watched: dict[str, float] = dict.fromkeys(("loss", "kl", "clipped", "gradient_norm"), 0.0)
-    for _ in range(config.epochs):
-        optimizer.zero_grad(set_to_none=True)
-        for k in range(num_steps):
-            with policy.reference(), torch.no_grad():
-                v_reference = policy.replay(used, k)[0]
-            v, _, new = policy.replay(used, k)
-            old = torch.tensor([r.steps[k].log_prob for r in used])
-            result = grpo_loss(new, old, advantage, v, v_reference, clip=config.clip, kl_weight=config.kl_weight)
-            if not torch.isfinite(result.loss):
-                raise FloatingPointError("the loss is not finite; lower the learning rate")
-            (result.loss / num_steps).backward()  # type: ignore[no-untyped-call]
-            share = 1 / (num_steps * config.epochs)
-            watched["loss"] += float(result.loss.detach()) * share
-            watched["kl"] += float(result.kl.detach()) * share
-            watched["clipped"] += result.clipped * share
-        norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        watched["gradient_norm"] += float(norm) / config.epochs
-        optimizer.step()
-    return {**watched, "used": len(used)}
-
-
-def _summary(scores: Sequence[Score], config: TrainConfig) -> dict[str, Any]:
-    """Means of the reward and its terms over the scores that exist."""
-    values = [s.value for s in scores if s.value is not None]
-    out: dict[str, Any] = {"reward": sum(values) / max(1, len(values)), "masked": len(scores) - len(values)}
-    for term in config.weights:
-        column = term_matrix(scores, term)
-        out[f"reward/{term}"] = None if column.isnan().all() else float(column.nanmean())
-    return out
-
-
-def _save(
-    directory: Path,
-    parameters: Sequence[torch.Tensor],
-    average: Sequence[torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-    rows: list[dict[str, Any]],
-) -> None:
-    state = {
-        "parameters": [p.detach() for p in parameters],
-        "average": list(average),
-        "optimizer": optimizer.state_dict(),
-        "rows": rows,
-    }
-    save_atomically(state, directory / "train.pt")
-    write_text_atomically("".join(json.dumps(r) + "\n" for r in rows), directory / "metrics.jsonl")
-
-
-def _restore(
-    path: Path,
-    parameters: Sequence[torch.Tensor],
-    average: Sequence[torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    state = torch.load(path, weights_only=True)
-    with torch.no_grad():
-        for p, saved in zip((*parameters, *average), (*state["parameters"], *state["average"]), strict=True):
-            p.copy_(saved)
-    optimizer.load_state_dict(state["optimizer"])
-    rows: list[dict[str, Any]] = state["rows"]
-    return rows
+def _save(run: TrainState, checkpoints: Checkpoints, directory: Path, random: State | None = None) -> None:
+    state = run.state()
+    checkpoints.save(state if random is None else state | {"random": random}, len(run.rows))
+    write_rows(run.rows, directory / "metrics.jsonl")
