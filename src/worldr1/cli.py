@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,7 +12,20 @@ from typing import get_args
 
 import tyro
 
-from worldr1.commands.arguments import Command, Demo, Generate, Info, Pretrain, Score, Train
+from worldr1.commands.arguments import (
+    Check,
+    Command,
+    Demo,
+    Export,
+    Generate,
+    Info,
+    Pretrain,
+    Publish,
+    Score,
+    Train,
+    ValidateRewards,
+    Worlds,
+)
 
 DESCRIPTION = """Teach a text-to-video model 3D consistency by reinforcement learning.
 
@@ -23,7 +37,7 @@ UserError = (ValueError, OSError, FloatingPointError)  # their messages are writ
 
 def run(command: Command) -> int:
     """Carry out a subcommand; returns the exit status."""
-    if not isinstance(command, Info) and not debugging():
+    if not isinstance(command, Info | Worlds) and not debugging():  # those two load neither of them
         from worldr1.runtime import quiet_libraries
 
         quiet_libraries()
@@ -36,6 +50,10 @@ def run(command: Command) -> int:
             from worldr1.commands.pretrain import run_pretrain
 
             return run_pretrain(command.preset, command.out, command.device, command.threads, command.install_weights)
+        case Check():
+            from worldr1.commands.check import run_check
+
+            run_check(command.preset, command.algorithm)
         case Train():
             from worldr1.commands.train import run_train
 
@@ -44,10 +62,26 @@ def run(command: Command) -> int:
             from worldr1.commands.generate import run_generate
 
             run_generate(command)
+        case Publish():
+            from worldr1.commands.publish import run_publish
+
+            run_publish(command)
+        case Export():
+            from worldr1.policies.lora_export import export_comfyui
+
+            print(f"{export_comfyui(command.lora, command.out)} matrices in {command.out}")
         case Score():
             from worldr1.commands.score import run_score
 
             run_score(command)
+        case Worlds():
+            from worldr1.commands.worlds import run_worlds
+
+            run_worlds(command)
+        case ValidateRewards():
+            from worldr1.commands.validate import run_validate
+
+            run_validate(command)
         case Info():
             from worldr1.commands.info import run_info
 
@@ -70,7 +104,8 @@ def one_line(error: BaseException) -> str:
 
 def check_name(arguments: Sequence[str]) -> None:
     """Raise ``ValueError`` with a suggestion when the first argument is no subcommand."""
-    names = [kind.__name__.lower() for kind in get_args(Command)]
+    # tyro's names: CamelCase becomes kebab-case
+    names = [re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower() for kind in get_args(Command)]
     if arguments and not arguments[0].startswith("-") and arguments[0] not in names:
         near = difflib.get_close_matches(arguments[0], names, n=1)
         guess = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"

@@ -11,6 +11,7 @@ from diffusers import LTXPipeline
 
 from worldr1.policies.ltx_policy import PACKAGED, load_pipeline
 from worldr1.policies.sde import SamplerConfig
+from worldr1.train.algorithms import make_algorithm
 from worldr1.train.loop import TrainConfig
 from worldr1.types import Prompt
 from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at
@@ -34,8 +35,9 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "demo": Preset(train=TrainConfig(iterations=80)),
-    "tiny": Preset(train=TrainConfig(iterations=120), num_eval=192),
-    "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=120), num_eval=192),
+    # twice the prompts: what limits the long run is the noise of its gradient
+    "tiny": Preset(train=TrainConfig(iterations=180, prompts=16), num_eval=192),
+    "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=180, prompts=16), num_eval=192),
     "debug": Preset(
         sampler=SamplerConfig(steps=4, window=1, window_end=2),
         eval_sampler=SamplerConfig(steps=4, window=1, window_end=2),
@@ -54,9 +56,20 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def override(preset: Preset, *, seed: int | None = None, iterations: int | None = None) -> Preset:
-    """The preset with values from the command line."""
-    changes: dict[str, Any] = {k: v for k, v in {"seed": seed, "iterations": iterations}.items() if v is not None}
+def override(
+    preset: Preset,
+    *,
+    seed: int | None = None,
+    iterations: int | None = None,
+    prompts: int | None = None,
+    group: int | None = None,
+    algorithm: str | None = None,
+) -> Preset:
+    """The preset with values from the command line; raises ``ValueError`` for an unknown algorithm."""
+    given = {"seed": seed, "iterations": iterations, "prompts": prompts, "group": group}
+    changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    if algorithm is not None:
+        changes["algorithm"] = make_algorithm(algorithm)
     return replace(preset, train=replace(preset.train, **changes))
 
 

@@ -46,9 +46,10 @@ class Pretrain:
 
 @dataclass(frozen=True)
 class Train:
-    """Train a text-to-video model with 3D rewards (GRPO), measured before and after.
+    """Train a text-to-video model with 3D rewards, measured before and after.
 
-    The exit status is 1 when a guard fails.
+    Presets of the packaged model: demo, tiny, tiny-clean, debug. Of published ones: wan-1.3b, wan-1.3b-24gb, wan-14b,
+    ltx-2b, ltx-2b-24gb, cogvideox-5b, cogvideox-5b-24gb. The exit status is 1 when a guard fails.
     """
 
     preset: Preset
@@ -58,23 +59,97 @@ class Train:
     seed: int = 0
     """Of prompts, noise and the adapter."""
     iterations: Annotated[int | None, arg(metavar="INT")] = None
-    """GRPO iterations; the preset's own number by default."""
+    """Training iterations; the preset's own number by default, here and below."""
+    algorithm: Annotated[str | None, arg(metavar="NAME")] = None
+    """How to learn: grpo, ppo, nft, awm or reward_gradient; the preset's own by default."""
+    on_hack: Literal["stop", "warn"] = "warn"
+    """What to do when the training reward rises while what training never sees falls."""
+    prompts: Annotated[int | None, arg(metavar="INT")] = None
+    """Prompts per iteration."""
+    group: Annotated[int | None, arg(metavar="INT")] = None
+    """Samples per prompt."""
+    model: Annotated[str | None, arg(metavar="DIR|HUB")] = None
+    """Directory or hub id of the pipeline that a published preset trains; the preset's own hub id by default."""
+    frames: Annotated[int | None, arg(metavar="INT")] = None
+    """Length of the clips; for published models, like the next four."""
+    height: Annotated[int | None, arg(metavar="INT")] = None
+    """Of the clips, in pixels."""
+    width: Annotated[int | None, arg(metavar="INT")] = None
+    """Of the clips, in pixels."""
+    held_out: Annotated[int | None, arg(metavar="INT")] = None
+    """Prompts that are only measured, before and after."""
+    dry_run: Flag = False
+    """Only print the plan: parameters, tokens, memory by part, evaluations, hours. Downloads no weights."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Run a preset's self-tests alone: drawn noise, ratio, log-probability, gradient, reward."""
+
+    preset: Preset = "tiny"
+    """Which preset."""
+    algorithm: Annotated[str | None, arg(metavar="NAME")] = None
+    """Another algorithm than the preset's."""
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Publish a finished run's LoRA with a model card on a hub.
+
+    The token is the one that `hf auth login` stored, or HF_TOKEN.
+    """
+
+    run: Annotated[Positional[Path], arg(metavar="DIR")]
+    """The run's directory: with lora/ and results.json."""
+    repository: Annotated[str, arg(metavar="OWNER/NAME")]
+    """Where it goes; made if it does not exist."""
+    base: Annotated[str, arg(metavar="HUB")]
+    """Hub id of the model that the LoRA is for."""
+    licence: Annotated[str | None, arg(metavar="ID")] = None
+    """Licence of the base model; needed where worldr1 does not know it."""
+    private: Flag = False
+    """Make a new repository visible to its owner only."""
+    endpoint: Annotated[str | None, arg(metavar="URL")] = None
+    """Another hub than huggingface.co."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a trained LoRA in another program's format."""
+
+    lora: Annotated[Positional[Path], arg(metavar="DIR")]
+    """Directory with pytorch_lora_weights.safetensors, as training saves it (diffusers reads that one itself)."""
+    out: Path
+    """The file to write (.safetensors)."""
+    format: Literal["comfyui"] = "comfyui"
+    """Whose format."""
 
 
 @dataclass(frozen=True)
 class Generate:
-    """Make videos from a prompt."""
+    """Make videos from a prompt, or from a file of prompts.
 
-    prompt: Annotated[str, arg(metavar="TEXT")]
-    """What to show. The tiny model knows sentences like: the camera orbits left . a red box on grass"""
+    Beside every video a .json file says what it was made from. With --prompts an interrupted batch is continued by
+    the same command: videos that are there are left alone.
+    """
+
     out: Path
-    """The file to write (.mp4, .mov or .mkv); several clips become x-0.mp4, x-1.mp4 and so on."""
+    """The file to write (.mp4, .mov or .mkv); several clips become x-0.mp4, x-1.mp4 and so on. With --prompts, the
+    directory to write into."""
+    prompt: Annotated[str | None, arg(metavar="TEXT")] = None
+    """What to show. The tiny model knows sentences like: the camera orbits left . a red box on grass"""
+    prompts: Annotated[Path | None, arg(metavar="FILE")] = None
+    """A JSONL file in the place of --prompt: {"prompt": "...", "name": "...", "seed": 7} a line, the last two
+    optional. Videos are called by name, or by line number."""
     seed: int = 0
     """Of the noise; clip number i uses seed + i, and the same seed gives the same clip."""
     num: int = 1
-    """How many clips."""
+    """How many clips a prompt."""
+    best_of: int = 1
+    """Of so many samples keep the one that scores best (as by worldr1 score); clip i's seeds follow clip i - 1's."""
     model: Annotated[str | None, arg(metavar="DIR|HUB")] = None
-    """Directory or hub id of an LTX-Video pipeline; the packaged tiny model by default."""
+    """Directory or hub id of a diffusers pipeline (Wan, LTX-Video, CogVideoX, HunyuanVideo); the packaged tiny model
+    by default."""
     lora: Annotated[Path | None, arg(metavar="DIR")] = None
     """Directory of a trained LoRA (with pytorch_lora_weights.safetensors)."""
     guidance: float = 1.0
@@ -85,6 +160,14 @@ class Generate:
     """Length of the clip; must suit the model's temporal compression."""
     size: int = 32
     """Height and width in pixels; must suit the model's spatial compression."""
+    height: Annotated[int | None, arg(metavar="INT")] = None
+    """In pixels, where it differs from --size."""
+    width: Annotated[int | None, arg(metavar="INT")] = None
+    """In pixels, where it differs from --size."""
+    fps: Annotated[float | None, arg(metavar="FLOAT")] = None
+    """Frames a second of the video; the model's own by default."""
+    save_memory: Flag = False
+    """Keep text encoder and codec off the GPU between uses, and decode in tiles (their seams are blended)."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +175,24 @@ class Score:
     """Score videos: can one rigid world, its movers and one camera explain them?
 
     Reads video files and .npy arrays ([frames, height, width, 3], uint8 or float in [0, 1]). All files are checked
-    before any is scored. Videos of more than 128 pixels on the short side are downscaled to it. A term that cannot
-    tell says why instead of giving a number.
+    before any is scored, and nothing is printed unless all could be. A term that cannot tell says why instead of
+    giving a number.
     """
 
     files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE...", help_behavior_hint="")]
     """The videos (one or more)."""
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None
-    """What the videos were asked to show. Its camera words are used: "the camera orbits left" (or right),
-    "pushes in", "pulls out", "trucks left" (or right), "is fixed"."""
+    """What the videos were asked to show. Its camera words are used, in free wording: "a slow push in", "the camera
+    orbits left", "locked-off shot". Where they ask for no translation, no parallax is asked for."""
+    backend: Annotated[str, arg(metavar="auto|classical|tiny|NAME")] = "auto"
+    """What measures. classical: matched features, no weights, any size and length; of more than 600 frames, 8 windows
+    of 48. tiny: the packaged depth network, at 128 pixels, up to 257 frames; from 128 pixels on with the classical
+    terms beside it. NAME: the same with any depth model of transformers, by hub id or directory. auto takes classical
+    where the short side has at least 128 pixels or there are more than 257 frames, else tiny."""
     json: Flag = False
     """Print JSON instead of a table; "seconds" is the length of the video."""
+    report: Annotated[Path | None, arg(metavar="FILE.html")] = None
+    """Also write an offline page that shows where and when: heat maps, curves, tracks, the worst moment, depth."""
 
 
 @dataclass(frozen=True)
@@ -113,4 +203,83 @@ class Info:
     """Print JSON instead of a table."""
 
 
-Command = Demo | Pretrain | Train | Generate | Score | Info
+@dataclass(frozen=True)
+class Worlds:
+    """Make datasets of rendered, captioned clips with exact geometry.
+
+    To make one, or to continue one that was interrupted: worldr1 worlds --family occluder --count 1000 --out DIR
+
+    To look at it: worldr1 worlds show DIR
+
+    To write what other trainers read: worldr1 worlds export DIR --format jsonl --out OTHER
+    """
+
+    action: Positional[Literal["make", "show", "export"]] = "make"
+    """What to do."""
+    folder: Annotated[Positional[Path | None], arg(metavar="DIR")] = None
+    """The dataset to show or to export."""
+    family: Annotated[str | None, arg(metavar="FAMILY")] = None
+    """What happens in the clips, for example: occluder; "all" takes the families in turn."""
+    count: Annotated[int | None, arg(metavar="INT")] = None
+    """How many clips."""
+    out: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder of the dataset (make), of the copy (export), or the PNG (show; DIR/sheet.png by default)."""
+    seed: int = 0
+    """Clip i of a seed is always the same."""
+    captions: Literal["short", "camera", "dense", "schematic"] = "dense"
+    """How much the captions say."""
+    size: int = 64
+    """Height and width in pixels."""
+    frames: int = 17
+    """Frames of a clip, 4k + 1."""
+    fps: float = 8.0
+    """Frames a second."""
+    difficulty: Literal["easy", "medium", "hard"] = "medium"
+    """How much goes on."""
+    split: Literal["train", "held_out"] = "train"
+    """Held-out clips have combinations that no training clip has."""
+    store_flow: Flag = False
+    """Store optical flow too; otherwise it is recomputed from depth, instances and poses."""
+    store_frames: Flag = False
+    """Store raw frames too, for training on a CPU."""
+    shard: int = 32
+    """Clips in a shard; what is lost when a run is killed."""
+    executor: Literal["local", "ray"] = "local"
+    """Processes of this machine, or a Ray cluster (RAY_ADDRESS)."""
+    workers: Annotated[int | None, arg(metavar="INT")] = None
+    """How many; all CPUs by default. The result does not depend on it."""
+    format: Annotated[str | None, arg(metavar="NAME")] = None
+    """Layout to export: pairs, jsonl, csv, videox or finetrainers."""
+    clips: int = 4
+    """How many clips to show."""
+
+
+@dataclass(frozen=True)
+class ValidateRewards:
+    """Put the reward to the test: clean rendered worlds against broken ones, hacks and hard positives.
+
+    Writes validation.json, validation.md and validation.svg. Without a choice of estimators the terms are judged on
+    exact depth and flow and on estimated ones, side by side.
+    """
+
+    out: Path = Path("runs/validate-rewards")
+    """Where the tables go."""
+    scenes: int = 40
+    """How many worlds."""
+    oracle: Flag = False
+    """Judge the terms on exact depth and flow."""
+    estimated: Flag = False
+    """Judge them on estimated depth and flow."""
+    classical: Flag = False
+    """Judge the terms for any footage, which need no weights."""
+    quick: Flag = False
+    """Six worlds of 48 pixels, few of each case: minutes become seconds, intervals wide."""
+    attack: Flag = False
+    """Also optimise against each reward, and see what it likes best."""
+    seed: int = 0
+    """Of the worlds and the edits."""
+    workers: Annotated[int | None, arg(metavar="INT")] = None
+    """Processes; all CPUs by default. The result does not depend on it."""
+
+
+Command = Demo | Pretrain | Check | Train | Generate | Publish | Export | Score | Worlds | ValidateRewards | Info

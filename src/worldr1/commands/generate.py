@@ -1,42 +1,129 @@
-"""``worldr1 generate``: prompt to video files."""
+"""``worldr1 generate``: prompts to video files, each with a JSON file that says what it was made from."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import diffusers.utils.logging
+import torch
 import transformers.utils.logging
-from diffusers import LTXPipeline
 from safetensors import SafetensorError
 
+from worldr1 import __version__
 from worldr1.commands.arguments import Generate as Arguments
-from worldr1.policies.ltx_policy import PACKAGED, LTXPolicy, load_pipeline
+from worldr1.commands.best_of import Judge
+from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory
+from worldr1.policies.ltx_policy import PACKAGED
+from worldr1.policies.registry import open_pipeline, open_policy, policy_class
 from worldr1.policies.sde import SamplerConfig
-from worldr1.types import Prompt
-from worldr1.video import check_target, write_video
+from worldr1.types import Clip, Prompt
+from worldr1.video import check_target, write_atomically, write_video
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
+@dataclass(frozen=True)
+class Request:
+    """One video to be made: the best of the samples with these seeds."""
+
+    text: str
+    seeds: tuple[int, ...]
+    path: Path
+
+
 def run_generate(arguments: Arguments) -> None:
     """Sample and write the clips, and print their names. Raises ``ValueError`` for what cannot be done."""
-    _check(arguments)
+    requests = _requests(arguments)
+    _check(arguments, requests)
+    settings = _settings(arguments)
+    if arguments.prompts is not None:
+        there = [r for r in requests if _is_done(r, settings)]
+        if there:
+            print(f"worldr1: {len(there)} of {len(requests)} videos are there already", file=sys.stderr)
+        requests = [r for r in requests if r not in there]
+        if not requests:
+            return
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    pipeline = _load(arguments.model)
-    _check_shape(arguments, pipeline)
-    sampler = SamplerConfig(steps=arguments.steps, window=1, window_end=1, guidance=arguments.guidance)
-    policy = LTXPolicy(pipeline, sampler, num_frames=arguments.frames, size=arguments.size)
+    policy = _open(arguments)
     if arguments.lora is not None:
         _load_lora(policy, arguments.lora)
-    _warn_about_words(pipeline, arguments.prompt)
-    seeds = range(arguments.seed, arguments.seed + arguments.num)
-    rollouts = policy.sample([Prompt(arguments.prompt, seed=s) for s in seeds], seeds)
-    for path, rollout in zip(targets(arguments.out, arguments.num), rollouts, strict=True):
-        write_video(rollout.clip.video, rollout.clip.fps, path)
-        print(path)
+    for text in dict.fromkeys(r.text for r in requests):
+        _warn_about_words(policy, text)
+    judge = (
+        Judge(arguments.height or arguments.size, arguments.width or arguments.size) if arguments.best_of > 1 else None
+    )
+    policy.prepare([r.text for r in requests])
+    together = max(1, policy.batch // arguments.best_of)  # requests sampled at once
+    for i in range(0, len(requests), together):
+        _make(policy, requests[i : i + together], judge, settings)
+
+
+def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | None, settings: dict[str, Any]) -> None:
+    """Sample, choose, write and print some requests."""
+    prompts = [Prompt(r.text, seed=s) for r in requests for s in r.seeds]
+    rollouts = iter(policy.sample(prompts, [p.seed for p in prompts]))
+    for request in requests:
+        clips = [next(rollouts).clip for _ in request.seeds]
+        chosen, scores = judge.best(request.text, clips) if judge else (0, [None])
+        _write(request, clips[chosen], chosen, scores, settings)
+        print(request.path)
+
+
+def _write(request: Request, clip: Clip, chosen: int, scores: Sequence[float | None], settings: dict[str, Any]) -> None:
+    """The video, then what it was made from: where that is, the video is whole."""
+    request.path.parent.mkdir(parents=True, exist_ok=True)
+    write_video(clip.video, clip.fps, request.path)
+    made = {
+        "prompt": request.text,
+        "seed": request.seeds[chosen],
+        "score": scores[chosen],
+        "candidates": [{"seed": s, "score": x} for s, x in zip(request.seeds, scores, strict=True)],
+        "settings": settings,
+    }
+    write_atomically((json.dumps(made, indent=2, allow_nan=False) + "\n").encode(), _beside(request.path))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _is_done(request: Request, settings: dict[str, Any]) -> bool:
+    """Whether a video of this request is there; raises ``ValueError`` where one of another request is."""
+    path = _beside(request.path)
+    if not path.exists() or not request.path.exists():
+        return False
+    try:
+        made = json.loads(path.read_text())
+        same = (made["prompt"], [c["seed"] for c in made["candidates"]], made["settings"])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} was not written by worldr1 generate; choose another --out") from error
+    if same != (request.text, list(request.seeds), settings):
+        raise ValueError(f"{request.path} was made with other settings; choose another --out or delete it")
+    return True
+
+
+def _settings(arguments: Arguments) -> dict[str, Any]:
+    return {
+        "model": arguments.model or "packaged tiny",
+        "lora": None if arguments.lora is None else str(arguments.lora),
+        "guidance": arguments.guidance,
+        "steps": arguments.steps,
+        "frames": arguments.frames,
+        "height": arguments.height or arguments.size,
+        "width": arguments.width or arguments.size,
+        "fps": arguments.fps,
+        "worldr1": __version__,
+    }
+
+
+# --- what is asked for -----------------------------------------------------------------------------------------
 
 
 def targets(out: Path, num: int) -> list[Path]:
@@ -44,41 +131,102 @@ def targets(out: Path, num: int) -> list[Path]:
     return [out] if num == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(num)]
 
 
-def _check(arguments: Arguments) -> None:
+def _requests(arguments: Arguments) -> list[Request]:
+    if (arguments.prompt is None) == (arguments.prompts is None):
+        raise ValueError("generate needs either --prompt TEXT or --prompts FILE")
+    if arguments.prompt is not None:
+        entries = [(arguments.prompt, arguments.seed, arguments.out)]
+    else:
+        assert arguments.prompts is not None
+        if arguments.out.suffix:
+            raise ValueError(f"with --prompts, --out is a directory; {arguments.out} looks like a file")
+        entries = read_prompts(arguments.prompts, arguments.out, arguments.seed)
+    out = []
+    for text, seed, path in entries:
+        for i, target in enumerate(targets(path, arguments.num)):
+            first = seed + i * arguments.best_of
+            out.append(Request(text, tuple(range(first, first + arguments.best_of)), target))
+    return out
+
+
+def read_prompts(file: Path, out: Path, seed: int) -> list[tuple[str, int, Path]]:
+    """Text, seed and target of every line of a JSONL file; raises ``ValueError`` that names the first bad line."""
+    if not file.is_file():
+        raise ValueError(f"no such file: {file}; --prompts takes a JSONL file")
+    entries: list[tuple[str, int, Path]] = []
+    for number, line in enumerate(file.read_text().splitlines()):
+        if not line.strip():
+            continue
+        where = f"{file}, line {number + 1}"
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f'{where} is not JSON ({error}); write {{"prompt": "..."}}') from error
+        if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
+            raise ValueError(f'{where} has no prompt; write {{"prompt": "..."}}')
+        if unknown := set(entry) - {"prompt", "seed", "name"}:
+            raise ValueError(f"{where} has unknown keys: {', '.join(sorted(unknown))}; use prompt, seed and name")
+        name, own = entry.get("name", f"{number:05d}"), entry.get("seed", seed)
+        if not isinstance(name, str) or not re.fullmatch(r"[\w.-]*\w", name):
+            raise ValueError(f"{where}: {name!r} is no file name; use letters, digits, dot, dash and underscore")
+        if type(own) is not int:
+            raise ValueError(f"{where}: the seed must be a whole number, not {own!r}")
+        target = out / f"{name}.mp4"
+        if target in [e[2] for e in entries]:
+            raise ValueError(f"{where}: the name {name} is taken by an earlier line")
+        entries.append((entry["prompt"], own, target))
+    if not entries:
+        raise ValueError(f"{file} holds no prompts")
+    return entries
+
+
+def _check(arguments: Arguments, requests: Sequence[Request]) -> None:
     """Everything that can be refused before the model is loaded."""
-    if not arguments.prompt.strip():
-        raise ValueError("the prompt is empty; say what the video should show")
-    for name in ("num", "steps", "frames", "size"):
-        if getattr(arguments, name) < 1:
-            raise ValueError(f"--{name} must be at least 1, not {getattr(arguments, name)}")
-    if not 0 <= arguments.seed < 2**63 - arguments.num:
-        raise ValueError(f"--seed must be a whole number from 0 to 2^63, not {arguments.seed}")
-    for path in targets(arguments.out, arguments.num):
-        check_target(path)
+    for name in ("num", "best_of", "steps", "frames", "size", "height", "width", "fps"):
+        value = getattr(arguments, name)
+        if value is not None and (value < 1 if name != "fps" else value <= 0):
+            least = "at least 1" if name != "fps" else "more than 0"
+            raise ValueError(f"--{name.replace('_', '-')} must be {least}, not {value}")
+    for request in requests:
+        if not request.text.strip():
+            raise ValueError("the prompt is empty; say what the video should show")
+        if not 0 <= request.seeds[0] <= request.seeds[-1] < 2**63:
+            raise ValueError(f"--seed must be a whole number from 0 to 2^63, not {request.seeds[0]}")
+        check_target(request.path)
     if arguments.lora is not None and not (arguments.lora / LORA_FILE).is_file():
         raise ValueError(f"no {LORA_FILE} in {arguments.lora}; --lora takes the directory that training wrote")
 
 
-def _load(model: str | None) -> LTXPipeline:
-    if model is None:
+# --- the model -------------------------------------------------------------------------------------------------
+
+
+def _open(arguments: Arguments) -> DiffusersPolicy:
+    device = "cuda" if torch.cuda.is_available() and arguments.model is not None else "cpu"
+    if arguments.model is None:
         from worldr1.presets import load_tiny
 
         if not (PACKAGED / "tiny").is_dir():
             missing = PACKAGED / "tiny"
             raise ValueError(f"the packaged model is missing ({missing}); install worldr1 again or pass --model")
-        return load_tiny()
-    directory = Path(model)
-    if directory.is_dir() and not (directory / "model_index.json").is_file():
-        raise ValueError(f"no model_index.json in {model}; --model takes the directory of a diffusers pipeline")
-    if not directory.is_dir() and not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-        raise ValueError(f"no such model directory: {model}; --model takes a directory or a hub id like owner/name")
-    try:
-        return load_pipeline(model)
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"the weights in {model} are damaged or not of this model: {error}") from error
+        pipeline: Any = load_tiny()
+    else:
+        policy_class(arguments.model)  # refused before gigabytes are read
+        pipeline = open_pipeline(arguments.model, torch.bfloat16 if device == "cuda" else torch.float32)
+    policy = open_policy(
+        pipeline,
+        SamplerConfig(steps=arguments.steps, window=1, window_end=1, guidance=arguments.guidance),
+        num_frames=arguments.frames,
+        height=arguments.height or arguments.size,
+        width=arguments.width or arguments.size,
+        device=device,
+        memory=Memory(offload=arguments.save_memory, tiling=arguments.save_memory),
+    )
+    if arguments.fps is not None:
+        policy.fps = arguments.fps
+    return policy
 
 
-def _load_lora(policy: LTXPolicy, directory: Path) -> None:
+def _load_lora(policy: DiffusersPolicy, directory: Path) -> None:
     try:
         policy.load(str(directory))
     except (SafetensorError, RuntimeError, OSError) as error:
@@ -87,24 +235,14 @@ def _load_lora(policy: LTXPolicy, directory: Path) -> None:
         raise ValueError(f"the LoRA in {directory} changes nothing in this model; it belongs to another one")
 
 
-def _check_shape(arguments: Arguments, pipeline: LTXPipeline) -> None:
-    every, pixels = pipeline.vae_temporal_compression_ratio, pipeline.vae_spatial_compression_ratio
-    if (arguments.frames - 1) % every:
-        near = (arguments.frames - 1) // every * every + 1
-        raise ValueError(f"this model makes {every}k + 1 frames; use --frames {near} or {near + every}")
-    if arguments.size % pixels:
-        near = arguments.size // pixels * pixels
-        raise ValueError(f"this model's frames are multiples of {pixels} pixels; use --size {near or pixels}")
-
-
-def _warn_about_words(pipeline: LTXPipeline, prompt: str) -> None:
+def _warn_about_words(policy: DiffusersPolicy, prompt: str) -> None:
     """Say on stderr what of the prompt the model's tokenizer cannot tell it."""
-    tokenizer = pipeline.tokenizer
+    tokenizer = policy.pipeline.tokenizer
     words = dict.fromkeys(re.findall(r"\w+|[^\w\s]", prompt))
     unknown = [w for w in words if tokenizer.unk_token_id in tokenizer(w, add_special_tokens=False).input_ids]
     if unknown:
         print(f"worldr1: warning: the model does not know {', '.join(map(repr, unknown))}", file=sys.stderr)
     length = len(tokenizer(prompt, truncation=False).input_ids)
-    if length > tokenizer.model_max_length:
-        kept = tokenizer.model_max_length
+    kept = min(policy.text_length, tokenizer.model_max_length)
+    if length > kept:
         print(f"worldr1: warning: the prompt has {length} tokens; the model reads {kept}", file=sys.stderr)

@@ -48,6 +48,12 @@ def build_codec(config: TinyConfig) -> AutoencoderKLLTXVideo:
     )
 
 
+def is_tiny(pipeline: LTXPipeline) -> bool:
+    """Whether a pipeline was built here: only this codec compresses time by 2 and space by 8."""
+    codec = pipeline.vae.config
+    return (codec.temporal_compression_ratio, codec.spatial_compression_ratio) == (2, 8)
+
+
 def build_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:
     """A word tokenizer that ends every text with ``</s>``, as T5's does."""
     vocabulary = {w: i for i, w in enumerate(["<pad>", "</s>", "<unk>", *words])}

@@ -1,0 +1,254 @@
+"""What a run would take, from configuration files alone: parameters, tokens, memory by part, evaluations, hours.
+
+Networks are built on torch's meta device, so nothing is downloaded and nothing takes memory.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from huggingface_hub import hf_hub_download
+from torch import nn
+
+from worldr1.policies.diffusers_policy import Compression, Memory, check_shape
+from worldr1.policies.published import PUBLISHED, Published
+from worldr1.policies.registry import policy_class, policy_for, read_index
+from worldr1.policies.sde import SamplerConfig
+
+GIB = 2**30
+# layers that work on the text, or once per sample
+_NOT_PER_TOKEN = re.compile(r"norm|time|text|condition|caption|context|adaln|add_|attn2\.to_[kv]")
+SUSTAINED_TFLOPS = 350.0  # of one H200 in bfloat16: a third of its peak, as large video transformers reach
+_CODEC_BYTES_PER_PIXEL = 500  # working memory of a causal video decoder, untiled, per pixel of a frame it works on
+_TEXT_TOKENS = {"CogVideoXPipeline": 226}  # those that join the video's attention; cross-attention costs next to none
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be planned."""
+
+    num_frames: int
+    height: int
+    width: int
+    sampler: SamplerConfig
+    prompts: int
+    group: int
+    iterations: int
+    lora_rank: int
+    batch: int = 1  # rollouts sampled at once
+    memory: Memory = field(default_factory=Memory)
+    eight_bit: bool = False  # optimiser state in bytes instead of floats
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What it takes. Memory is that of the device, in bytes; hours do not count decoding and rewards."""
+
+    parameters: dict[str, int]
+    trainable: int
+    latent: tuple[int, int, int]  # frames', h', w'
+    tokens: int  # what the transformer attends over
+    memory: dict[str, int]  # peak of each phase
+    evaluations: dict[str, int]  # of the transformer on one sample, per iteration
+    flops: float  # per iteration
+    hours: float
+
+    @property
+    def peak(self) -> int:
+        return max(self.memory.values())
+
+
+def configuration(model: str) -> Published:
+    """The configuration of a published name, a directory or a hub id (three small files are downloaded)."""
+    if model in PUBLISHED:
+        return PUBLISHED[model]
+    policy_class(model)
+    parts = {name: _read(model, name) for name in ("transformer", "text_encoder", "vae")}
+    return Published(model, "", "", read_index(model)["_class_name"], **parts)
+
+
+def _read(model: str, part: str) -> dict[str, Any]:
+    try:
+        path = (
+            Path(model) / part / "config.json"
+            if Path(model).is_dir()
+            else hf_hub_download(model, f"{part}/config.json")
+        )
+        config: dict[str, Any] = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise ValueError(f"no {part}/config.json in {model}: {error}") from error
+    return config
+
+
+def build(config: Mapping[str, Any]) -> nn.Module:
+    """A network without weights from its ``config.json``."""
+    with torch.device("meta"):
+        if "architectures" in config or hasattr(transformers, config.get("_class_name", "")):
+            kind = getattr(transformers, config.get("_class_name") or config["architectures"][0])
+            network: nn.Module = kind(kind.config_class(**{k: v for k, v in config.items() if k != "_class_name"}))
+        else:
+            network = getattr(diffusers, config["_class_name"]).from_config(dict(config))
+    return network
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
+    """The plan of a job; raises ``ValueError`` for a model that worldr1 does not run, or a shape it cannot make."""
+    published = configuration(model)
+    transformer, text, vae = (build(c) for c in (published.transformer, published.text_encoder, published.vae))
+    config: Any = transformer.config
+    experts = 2 if _has_second_expert(model) else 1
+    latent, tokens = _geometry(published.pipeline, config, vae.config, job)
+    trainable = lora_parameters(transformer, published.pipeline, job.lora_rank)
+    attended = tokens + _TEXT_TOKENS.get(published.pipeline, 0)
+    parameters = {"transformer": experts * count(transformer), "text_encoder": count(text), "vae": count(vae)}
+
+    forward = evaluation_flops(transformer, attended)
+    samples = job.prompts * job.group
+    guided = 1 if job.sampler.guidance == 1 else 2
+    sampling = samples * job.sampler.steps * guided
+    replayed = samples * job.sampler.window * guided
+    # the base's velocity, the policy's, and its backward pass, which costs two; whatever is computed again, once more
+    again = int(job.memory.checkpoint) + int(job.memory.replay_batch is not None)
+    evaluations = {"sampling": sampling, "update": replayed * 2, "backward": replayed * (2 + again)}
+    flops = forward * sum(evaluations.values())
+    return Plan(
+        parameters,
+        trainable,
+        latent,
+        tokens,
+        _memory(parameters, trainable, transformer, attended, job, guided),
+        evaluations,
+        flops,
+        job.iterations * flops / (tflops * 1e12) / 3600,
+    )
+
+
+def lora_parameters(transformer: nn.Module, pipeline: str, rank: int) -> int:
+    """Parameters of a LoRA on the targets that the pipeline's policy publishes."""
+    targets = policy_for(pipeline).lora_targets
+    total = 0
+    for path, part in transformer.named_modules():
+        if isinstance(part, nn.Linear) and any(path == t or path.endswith("." + t) for t in targets):
+            total += rank * (part.in_features + part.out_features)
+    return total
+
+
+def _has_second_expert(model: str) -> bool:
+    if model in PUBLISHED:
+        return False
+    library, _ = read_index(model).get("transformer_2") or (None, None)
+    return library is not None
+
+
+def _geometry(pipeline: str, config: Any, vae: Any, job: Job) -> tuple[tuple[int, int, int], int]:
+    """The latent's ``(frames', h', w')`` and how many tokens the transformer makes of it."""
+    if pipeline == "WanPipeline":
+        frames, pixels = vae.scale_factor_temporal, vae.scale_factor_spatial
+    elif pipeline == "CogVideoXPipeline":
+        frames, pixels = int(vae.temporal_compression_ratio), 2 ** (len(vae.block_out_channels) - 1)
+    else:
+        # LTX's defaults are said by the scaling of its blocks, not in the configuration
+        scaled = sum(vae.get("spatio_temporal_scaling", ()))
+        frames = vae.get("temporal_compression_ratio") or 2**scaled * vae.patch_size_t
+        pixels = vae.get("spatial_compression_ratio") or 2**scaled * vae.patch_size
+    patch = config.patch_size if isinstance(config.patch_size, (list, tuple)) else None
+    p_t, p = (patch[0], patch[1]) if patch else (config.get("patch_size_t") or 1, config.patch_size)
+    check_shape(
+        Compression(frames, pixels, pixels * p, 8 if pipeline == "CogVideoXPipeline" else 0),
+        job.num_frames,
+        job.height,
+        job.width,
+    )
+    latent = ((job.num_frames - 1) // frames + 1, job.height // pixels, job.width // pixels)
+    return latent, math.ceil(latent[0] / p_t) * (latent[1] // p) * (latent[2] // p)
+
+
+def evaluation_flops(transformer: nn.Module, attended: int) -> float:
+    """Floating-point operations of one forward pass of one sample: every token through every layer, and attention.
+
+    Layers that see the text or the time only are left out, being a few per cent at most.
+    """
+    config: Any = transformer.config
+    per_token = sum(
+        layer.weight.numel()
+        for path, layer in transformer.named_modules()
+        if isinstance(layer, nn.Linear) and not _NOT_PER_TOKEN.search(path)
+    )
+    width = config.num_attention_heads * config.attention_head_dim
+    return float(2 * per_token * attended + 4 * config.num_layers * width * attended**2)
+
+
+def block_bytes(transformer: nn.Module, attended: int) -> tuple[int, int]:
+    """Bytes per sample that one block keeps for its backward pass in bfloat16, and that its input alone takes.
+
+    Per token about ten vectors of the model's width for each attention, with its norms and LoRA, and one of the
+    feed-forward's; fused attention keeps no scores. Measured on the published configurations, see the test.
+    """
+    config: Any = transformer.config
+    width = config.num_attention_heads * config.attention_head_dim
+    hidden = config.get("ffn_dim") or 4 * width
+    attentions = 2 if any(path.endswith("attn2.to_q") for path, _ in transformer.named_modules()) else 1
+    return 2 * attended * (10 * attentions * width + hidden), 2 * attended * width
+
+
+def _memory(
+    parameters: Mapping[str, int], trainable: int, transformer: nn.Module, attended: int, job: Job, guided: int
+) -> dict[str, int]:
+    config: Any = transformer.config
+    whole, inputs = block_bytes(transformer, attended)
+    # float32 weights, gradient and moving average, and the optimiser's two moments
+    adapter = trainable * (4 + 4 + 4 + 2 * (1 if job.eight_bit else 4))
+    networks = 2 * parameters["transformer"] + adapter
+    idle = 0 if job.memory.offload else 2 * parameters["text_encoder"] + 4 * parameters["vae"]
+    kept = config.num_layers * inputs + whole if job.memory.checkpoint else config.num_layers * whole
+    at_once = guided * min(job.prompts * job.group, job.memory.replay_batch or job.prompts * job.group)
+    decoded = (256 * 256 if job.memory.tiling else job.height * job.width) * _CODEC_BYTES_PER_PIXEL * 4
+    return {
+        "embedding prompts": networks + max(idle, 2 * parameters["text_encoder"]),
+        "sampling": networks + idle + guided * job.batch * whole,
+        "decoding": networks
+        + max(idle, 4 * parameters["vae"])
+        + decoded
+        + 12 * job.num_frames * job.height * job.width,
+        "update": networks + idle + at_once * kept,
+    }
+
+
+def check_memory(plan: Plan, available: int) -> None:
+    """Raise ``ValueError`` when a run would not fit, naming the phase and what would help."""
+    phase = max(plan.memory, key=plan.memory.__getitem__)
+    if plan.peak > available:
+        raise ValueError(
+            f"not enough memory: {phase} needs about {plan.peak / GIB:.0f} GiB and {available / GIB:.0f} GiB are free; "
+            "use a -24gb preset, fewer frames or smaller ones"
+        )
+
+
+def describe(plan: Plan) -> str:
+    """The plan as lines to print."""
+    lines = [f"{'parameters, ' + k:26}{v / 1e9:10.3f} B" for k, v in plan.parameters.items()]
+    lines += [
+        f"{'trainable (LoRA)':26}{plan.trainable / 1e6:10.1f} M",
+        f"{'latent':26}{'x'.join(map(str, plan.latent)):>10}",
+        f"{'tokens':26}{plan.tokens:10}",
+    ]
+    lines += [f"{'memory, ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.memory.items()]
+    lines += [f"{'evaluations, ' + k:26}{v:10} per iteration" for k, v in plan.evaluations.items()]
+    lines += [
+        f"{'arithmetic':26}{plan.flops / 1e15:10.0f} PFLOP per iteration",
+        f"{'estimated':26}{plan.hours:10.1f} GPU hours, without decoding and rewards",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,341 @@
+"""What the diffusers text-to-video models share as policies: prompts embedded once, drawn steps, replay, LoRA.
+
+A model's own file says how it embeds, what its noise levels are, what its transformer predicts and how it decodes.
+Whatever layout a model keeps its latents in, policies exchange them as float32 tokens ``[n, frames'*h'*w', channels]``
+on the CPU, one token per latent cell; only the model lives on its device.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from worldr1.policies.codec import to_video
+from worldr1.policies.sde import SamplerConfig, follow, log_prob, mean_std
+from worldr1.policies.text_cache import TextCache, fingerprint
+from worldr1.types import Clip, Prompt, Rollout, Step
+
+
+@dataclass(frozen=True)
+class Compression:
+    """How many frames and pixels one latent cell stands for."""
+
+    frames: int
+    pixels: int
+    multiple: int  # height and width must be multiples of it: a latent cell's pixels times the transformer's patch
+    frames_multiple: int = 0  # frames but the first must be a multiple of it, where that is not ``frames``
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Time for memory. Only ``tiling`` changes a result beyond rounding: seams between tiles are blended."""
+
+    checkpoint: bool = False  # keep block inputs only, and compute the blocks again in the backward pass
+    replay_batch: int | None = None  # rollouts that the update holds activations of at once; None: all
+    offload: bool = False  # text encoder and codec are on the device only while they work
+    tiling: bool = False  # decode in overlapping tiles
+
+
+class DiffusersPolicy(abc.ABC):
+    """A text-to-video policy over a diffusers pipeline, trained through a LoRA on its transformer."""
+
+    lora_targets: ClassVar[tuple[str, ...]] = ("to_q", "to_k", "to_v", "to_out.0")
+    native_fps: ClassVar[float]
+    text_length: ClassVar[int]  # tokens; longer prompts are cut
+    joint_guidance: ClassVar[bool] = True  # both terms of the guidance in one batch, as the model's own pipeline does
+
+    def __init__(
+        self,
+        pipeline: Any,
+        sampler: SamplerConfig,
+        *,
+        num_frames: int,
+        height: int,
+        width: int,
+        fps: float | None = None,
+        batch: int = 1,
+        device: str | torch.device = "cpu",
+        memory: Memory | None = None,
+        text_cache: Path | None = None,
+    ) -> None:
+        self.pipeline, self.sampler, self.batch = pipeline, sampler, batch
+        self.fps = self.native_fps if fps is None else fps
+        self.device, self.memory = torch.device(device), memory or Memory()
+        self.num_frames, self.height, self.width = num_frames, height, width
+        size = self.compression(pipeline)
+        check_shape(size, num_frames, height, width)
+        self.shape = ((num_frames - 1) // size.frames + 1, height // size.pixels, width // size.pixels)
+        self.version = 0
+        self.sigmas, self.timesteps = self.schedule()
+        for part in self.transformers():
+            part.to(self.device)
+            if self.memory.checkpoint:
+                part.enable_gradient_checkpointing()
+        if self.memory.tiling:
+            pipeline.vae.enable_tiling()
+        self._texts = TextCache(text_cache, fingerprint(pipeline, self.text_length) if text_cache else "")
+
+    # --- what a model's file says --------------------------------------------------------------------------
+
+    @staticmethod
+    @abc.abstractmethod
+    def compression(pipeline: Any) -> Compression: ...
+
+    @abc.abstractmethod
+    def schedule(self) -> tuple[list[float], Tensor]:
+        """σ of every step and, last, of the result; and the ``timesteps`` ``[steps]`` the transformer is told."""
+
+    @abc.abstractmethod
+    def embed_one(self, text: str) -> tuple[Tensor, ...]:
+        """The states of one prompt, each ``[1, ...]``; the encoder is on the device."""
+
+    @abc.abstractmethod
+    def predict(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
+        """Velocity ε − x₀, float32, of tokens ``x`` at a step of the schedule; no guidance, all on the device."""
+
+    @abc.abstractmethod
+    def decode_latents(self, latents: Tensor) -> Tensor:
+        """Latents in the model's layout to ``[n, 3, frames, h, w]`` in [-1, 1]."""
+
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one clip's latent in the model's own layout."""
+        return (self.latent_channels(), *self.shape)
+
+    def latent_channels(self) -> int:
+        channels: int = self.pipeline.transformer.config.in_channels
+        return channels
+
+    def pack(self, latents: Tensor) -> Tensor:
+        """The model's layout (here ``[n, channels, frames', h', w']``) to tokens."""
+        return latents.flatten(2).transpose(1, 2).contiguous()
+
+    def unpack(self, tokens: Tensor) -> Tensor:
+        """Inverse of `pack`."""
+        latents: Tensor = tokens.transpose(1, 2).unflatten(2, self.shape)
+        return latents
+
+    def collate(self, texts: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """The states of single prompts as one batch."""
+        return tuple(torch.cat(parts) for parts in zip(*texts, strict=True))
+
+    def transformers(self) -> list[Any]:
+        """Every network that predicts velocities."""
+        return [self.pipeline.transformer]
+
+    def adapted(self) -> list[Any]:
+        """Those of them that a LoRA goes on."""
+        return [self.pipeline.transformer]
+
+    # --- the adapter ---------------------------------------------------------------------------------------
+
+    def add_lora(self, rank: int = 16, seed: int = 0) -> list[nn.Parameter]:
+        """Attach a fresh LoRA (the output starts unchanged; alpha is twice the rank) and return its parameters.
+
+        They are float32 whatever the base's type: updates of 1e-4 would be lost in bfloat16.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for part in self.adapted():
+                part.add_adapter(
+                    LoraConfig(
+                        r=rank,
+                        lora_alpha=2 * rank,
+                        target_modules=list(self.lora_targets),
+                        init_lora_weights="gaussian",
+                    )
+                )
+        for parameter in self.trainable():
+            parameter.data = parameter.data.float()
+        return self.trainable()
+
+    def trainable(self) -> list[nn.Parameter]:
+        return [p for part in self.adapted() for p in part.parameters() if p.requires_grad]
+
+    @contextlib.contextmanager
+    def reference(self) -> Iterator[None]:
+        """Inside, the policy is the base model: the adapter is off."""
+        for part in self.adapted():
+            part.disable_adapters()
+        try:
+            yield
+        finally:
+            for part in self.adapted():
+                part.enable_adapters()
+
+    def save(self, directory: str) -> None:
+        """Write the LoRA in diffusers' format (``pytorch_lora_weights.safetensors``)."""
+        self.save_adapter(self.pipeline.transformer, directory)
+
+    def save_adapter(self, transformer: Any, directory: str, **options: Any) -> None:
+        self.pipeline.save_lora_weights(
+            directory,
+            transformer_lora_layers=get_peft_model_state_dict(transformer),
+            # without it a reader takes alpha for the rank, and the adapter comes back at half its strength
+            transformer_lora_adapter_metadata=transformer.peft_config["default"].to_dict(),
+            **options,
+        )
+
+    def load(self, directory: str) -> None:
+        """Attach the LoRA of `save`; raises ``OSError`` when there is none."""
+        self.pipeline.load_lora_weights(directory)
+
+    # --- text ----------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Embed prompts ahead, each alone so that no prompt's states depend on another's; done once per prompt."""
+        missing = [t for t in dict.fromkeys(texts) if t not in self._texts]
+        if missing:
+            with self._at_work(self.text_encoders()):
+                for text in missing:
+                    self._texts[text] = tuple(t.cpu() for t in self.embed_one(text))
+
+    def text_encoders(self) -> list[nn.Module]:
+        return [self.pipeline.text_encoder]
+
+    def embed(self, texts: Sequence[str]) -> tuple[Tensor, ...]:
+        """The text states of a batch, on the device: what `velocity` takes after the step."""
+        self.prepare(texts)
+        return tuple(t.to(self.device) for t in self.collate([self._texts[t] for t in texts]))
+
+    @contextlib.contextmanager
+    def _at_work(self, modules: Sequence[nn.Module]) -> Iterator[None]:
+        for module in modules:
+            module.to(self.device)
+        try:
+            yield
+        finally:
+            if self.memory.offload:
+                for module in modules:
+                    module.to("cpu")
+
+    # --- sampling and replay -------------------------------------------------------------------------------
+
+    def velocity(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
+        """Velocity of tokens ``[n, tokens, channels]`` at a step of the schedule, with guidance where asked for.
+
+        With gradients and `Memory.replay_batch`, parts of the batch are computed again one by one in the backward
+        pass, so that memory does not grow with the batch.
+        """
+        size = self.memory.replay_batch
+        if size is None or len(x) <= size or not torch.is_grad_enabled():
+            return self._guided(x, step, *text)
+        parts = []
+        for i in range(0, len(x), size):
+            part = slice(i, i + size)
+            parts.append(checkpoint(self._guided, x[part], step, *(t[part] for t in text), use_reentrant=False))
+        return torch.cat(parts)
+
+    def _guided(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
+        if self.sampler.guidance == 1:
+            return self.predict(x, step, *text)
+        null = [t.expand(len(x), *t.shape[1:]) for t in self.embed([""])]
+        if self.joint_guidance:
+            both = self.predict(x.repeat(2, 1, 1), step, *(torch.cat(pair) for pair in zip(null, text, strict=True)))
+            without, with_text = both.chunk(2)
+        else:
+            with_text, without = self.predict(x, step, *text), self.predict(x, step, *null)
+        return without + self.sampler.guidance * (with_text - without)
+
+    def draw(self, generators: Sequence[torch.Generator]) -> Tensor:
+        """Standard normal tokens, drawn in the model's layout: the noise that its own pipeline draws for the seed."""
+        shape = self.latent_shape()
+        return self.pack(torch.stack([torch.randn(shape, generator=g) for g in generators]))
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        seeds: Sequence[int],
+        window: range = range(0),
+        draw_seeds: Sequence[int] | None = None,
+    ) -> list[Rollout]:
+        """One rollout per prompt; the steps in ``window`` are drawn and kept, the others follow the ODE.
+
+        ``seeds`` fix the initial noise, ``draw_seeds`` (by default the same) the noise of the drawn steps. Prompt
+        and seeds fix the clip, whatever else is in the batch (up to rounding).
+        """
+        draw_seeds = [s + 1 for s in seeds] if draw_seeds is None else draw_seeds
+        self.prepare([p.text for p in prompts])
+        out: list[Rollout] = []
+        for i in range(0, len(prompts), self.batch):
+            part = slice(i, i + self.batch)
+            out += self._sample(prompts[part], seeds[part], window, draw_seeds[part])
+        return out
+
+    @torch.no_grad()
+    def _sample(
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range, draw_seeds: Sequence[int]
+    ) -> list[Rollout]:
+        text = self.embed([p.text for p in prompts])
+        starts, draws = ([torch.Generator().manual_seed(s) for s in some] for some in (seeds, draw_seeds))
+        # the drawn steps are computed on the CPU, where `replay` computes the same again
+        x, drawn, _ = follow(
+            lambda x, i: self.velocity(x.to(self.device), i, *text).cpu(),
+            self.draw(starts),
+            self.sigmas,
+            self.sampler,
+            window,
+            lambda: self.draw(draws),
+        )
+        video = self.decode(x.to(self.device))
+        return [
+            Rollout(
+                prompt,
+                Clip(video[k], self.fps),
+                tuple(Step(d.index, d.before[k], d.after[k], d.mean[k], d.std, float(d.log_prob[k])) for d in drawn),
+                self.version,
+            )
+            for k, prompt in enumerate(prompts)
+        ]
+
+    @torch.no_grad()
+    def decode(self, x: Tensor) -> Tensor:
+        """Tokens to videos ``[n, frames, 3, h, w]`` in [0, 1] on the CPU, one clip at a time.
+
+        Raises ``ValueError`` where the codec's tiles do not add up to the video, as on frames of few pixels.
+        """
+        with self._at_work([self.pipeline.vae]):
+            video = torch.cat([to_video(self.decode_latents(self.unpack(part))).cpu() for part in x.split(1)])
+        asked = (self.num_frames, 3, self.height, self.width)
+        if video.shape[1:] != asked:
+            raise ValueError(f"the codec made {tuple(video.shape[1:])} in the place of {asked}; decode without tiling")
+        return video
+
+    def replay(self, rollouts: Sequence[Rollout], step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Velocity, mean and log-probability under the present weights of kept step number ``step``.
+
+        Shapes ``[n, tokens, channels]`` twice and ``[n]``, on the CPU; gradients flow.
+        """
+        steps = [r.steps[step] for r in rollouts]
+        text = self.embed([r.prompt.text for r in rollouts])
+        before, after = torch.stack([s.before for s in steps]), torch.stack([s.after for s in steps])
+        i = steps[0].index
+        v = self.velocity(before.to(self.device), i, *text).cpu()
+        mean, std = mean_std(self.sampler, before, v, self.sigmas[i], self.sigmas[i + 1])
+        return v, mean, log_prob(after, mean, std)
+
+    def log_prob(self, rollouts: Sequence[Rollout], step: int) -> Tensor:
+        return self.replay(rollouts, step)[2]
+
+
+def check_shape(size: Compression, num_frames: int, height: int, width: int) -> None:
+    """Raise ``ValueError`` with the nearest shapes that do when a model cannot make videos of this one."""
+    every = size.frames_multiple or size.frames
+    if (num_frames - 1) % every:
+        near = (num_frames - 1) // every * every + 1
+        raise ValueError(f"this model makes {every}k + 1 frames; use --frames {near} or {near + every}")
+    for name, value in (("height", height), ("width", width)):
+        if value < 1 or value % size.multiple:
+            option = "size" if height == width else name
+            near = value // size.multiple * size.multiple or size.multiple
+            raise ValueError(f"this model's frames are multiples of {size.multiple} pixels; use --{option} {near}")

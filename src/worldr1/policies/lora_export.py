@@ -1,0 +1,79 @@
+"""A trained LoRA in other programs' formats: file in, file out, no model needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+_WAN = {
+    "attn1.to_q": "self_attn.q",
+    "attn1.to_k": "self_attn.k",
+    "attn1.to_v": "self_attn.v",
+    "attn1.to_out.0": "self_attn.o",
+    "attn2.to_q": "cross_attn.q",
+    "attn2.to_k": "cross_attn.k",
+    "attn2.to_v": "cross_attn.v",
+    "attn2.to_out.0": "cross_attn.o",
+    "ffn.net.0.proj": "ffn.0",
+    "ffn.net.2": "ffn.2",
+}
+_KEY = re.compile(r"transformer\.(?P<block>(?:transformer_)?blocks\.\d+)\.(?P<layer>.+)\.(?P<matrix>lora_[AB])\.weight")
+
+
+def read_lora(path: Path) -> tuple[dict[str, Tensor], float]:
+    """The matrices of a LoRA file in diffusers' format, and the scale alpha / rank that they are applied with.
+
+    Raises ``ValueError`` for a file of another kind, and for adapters whose scale is not the same everywhere.
+    """
+    if not path.is_file():
+        raise ValueError(f"no {path.name} in {path.parent}; give the directory that training wrote")
+    with safe_open(path, "pt") as file:
+        settings = json.loads((file.metadata() or {}).get("lora_adapter_metadata", "{}"))
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 – safe_open is no mapping
+    alpha, rank = settings.get("transformer.lora_alpha"), settings.get("transformer.r")
+    if alpha is None or rank is None:
+        raise ValueError(f"{path} does not say its alpha and rank; only LoRAs that worldr1 saved can be exported")
+    if settings.get("transformer.alpha_pattern") or settings.get("transformer.rank_pattern"):
+        raise ValueError(f"{path} has layers with ranks of their own; export needs one rank")
+    return weights, alpha / rank
+
+
+def export_comfyui(directory: Path, out: Path, name: str = "pytorch_lora_weights.safetensors") -> int:
+    """Write a LoRA as ComfyUI's own loaders read it; returns the number of matrices, all that there were.
+
+    The keys are those of the original checkpoints (``diffusion_model.blocks.0.self_attn.q.lora_A.weight`` for Wan,
+    ``diffusion_model.transformer_blocks.0.attn1.to_q.lora_A.weight`` for LTX). The scale is multiplied into B
+    and no ``alpha`` is written: a reader without one takes 1. Raises ``ValueError`` for other models.
+    """
+    weights, scale = read_lora(directory / name)
+    rename = _renamer(weights)
+    renamed = {}
+    for key, matrix in weights.items():
+        found = _KEY.fullmatch(key)
+        if found is None:
+            raise ValueError(f"{directory / name} has a key that is no LoRA matrix of a block: {key}")
+        layer = f"diffusion_model.{found['block']}.{rename(found['layer'])}.{found['matrix']}.weight"
+        renamed[layer] = (matrix * scale if found["matrix"] == "lora_B" else matrix).contiguous()
+    assert len(renamed) == len(weights)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".tmp")
+    save_file(renamed, partial, metadata={"format": "pt"})
+    partial.rename(out)
+    return len(renamed)
+
+
+def _renamer(weights: dict[str, Tensor]) -> Callable[[str], str]:
+    """How a model's layers are called there. Wan's and LTX's blocks attend to the text in a second attention."""
+    if any(".attn2." in key for key in weights):
+        wan = any(key.startswith("transformer.blocks.") for key in weights)
+        return _WAN.__getitem__ if wan else lambda layer: layer
+    raise ValueError(
+        "ComfyUI itself reads LoRAs of Wan and LTX-Video only; its CogVideoX and HunyuanVideo nodes take diffusers' "
+        "format, so give them the LoRA as it is"
+    )

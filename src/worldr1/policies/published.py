@@ -1,0 +1,91 @@
+"""The published models: hub id, licence and configuration, enough to plan a run without downloading anything.
+
+Values that are the class's own defaults are left out. Licences are those on the models' hub pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+_T5_XXL = {
+    "d_model": 4096,
+    "d_kv": 64,
+    "d_ff": 10240,
+    "num_layers": 24,
+    "num_heads": 64,
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+}
+_T5 = {"_class_name": "T5EncoderModel", "vocab_size": 32128, **_T5_XXL}
+_UMT5 = {"_class_name": "UMT5EncoderModel", "vocab_size": 256384, **_T5_XXL}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A model of a hub; each part is its ``config.json``."""
+
+    hub: str
+    licence: str  # the hub's identifier, or "other"
+    licence_link: str
+    pipeline: str
+    transformer: dict[str, Any]
+    text_encoder: dict[str, Any]
+    vae: dict[str, Any]
+
+
+PUBLISHED = {
+    "wan-1.3b": Published(
+        "Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+        "apache-2.0",
+        "",
+        "WanPipeline",
+        {
+            "_class_name": "WanTransformer3DModel",
+            "num_attention_heads": 12,
+            "attention_head_dim": 128,
+            "ffn_dim": 8960,
+            "num_layers": 30,
+        },
+        _UMT5,
+        {"_class_name": "AutoencoderKLWan"},
+    ),
+    "wan-14b": Published(
+        "Wan-AI/Wan2.1-T2V-14B-Diffusers",
+        "apache-2.0",
+        "",
+        "WanPipeline",
+        {
+            "_class_name": "WanTransformer3DModel",
+            "num_attention_heads": 40,
+            "attention_head_dim": 128,
+            "ffn_dim": 13824,
+            "num_layers": 40,
+        },
+        _UMT5,
+        {"_class_name": "AutoencoderKLWan"},
+    ),
+    "ltx-2b": Published(
+        "Lightricks/LTX-Video",
+        "other",
+        "https://huggingface.co/Lightricks/LTX-Video",
+        "LTXPipeline",
+        {"_class_name": "LTXVideoTransformer3DModel"},
+        _T5,
+        {"_class_name": "AutoencoderKLLTXVideo"},
+    ),
+    "cogvideox-5b": Published(
+        "zai-org/CogVideoX-5b",
+        "other",
+        "https://huggingface.co/zai-org/CogVideoX-5b/blob/main/LICENSE",
+        "CogVideoXPipeline",
+        {
+            "_class_name": "CogVideoXTransformer3DModel",
+            "num_attention_heads": 48,
+            "num_layers": 42,
+            "use_rotary_positional_embeddings": True,
+        },
+        _T5,
+        {"_class_name": "AutoencoderKLCogVideoX"},
+    ),
+}

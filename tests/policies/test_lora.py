@@ -1,0 +1,118 @@
+"""Adapters: which layers, what diffusers makes of the saved file, and the export that other programs read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from safetensors.torch import load_file
+from torch import Tensor
+
+from policies.pipelines import POLICIES, TEXTS, build, policy
+from worldr1.policies.diffusers_policy import DiffusersPolicy
+from worldr1.policies.lora_export import export_comfyui, read_lora
+from worldr1.policies.wan import LOW_NOISE_LORA
+
+MODELS = sorted(POLICIES)
+FILE = "pytorch_lora_weights.safetensors"
+
+
+def trained(kind: str) -> DiffusersPolicy:
+    model = policy(kind)
+    model.add_lora(4)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for p in model.trainable():
+            p.add_(0.3 * torch.randn(p.shape, generator=generator))
+    return model
+
+
+def velocity_at(model: DiffusersPolicy, step: int = 1) -> Tensor:
+    with torch.no_grad():
+        x = model.draw([torch.Generator().manual_seed(s) for s in range(3)])
+        return model.velocity(x, step, *model.embed(TEXTS))
+
+
+def adapter(transformer: Any) -> dict[str, Tensor]:
+    return {re.sub(r"\.default(_\d+)?\.", ".", k): p for k, p in transformer.named_parameters() if "lora_" in k}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_fresh_adapter_changes_nothing_and_the_reference_is_the_base(kind: str) -> None:
+    model = policy(kind)
+    base = velocity_at(model)
+    assert model.add_lora(4)
+    assert torch.equal(velocity_at(model), base)
+    with torch.no_grad():
+        for p in model.trainable():
+            p.add_(0.1)
+    assert (velocity_at(model) - base).abs().max() > 0.01
+    with model.reference():
+        assert torch.equal(velocity_at(model), base)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_adapter_is_on_every_attention_of_every_block(kind: str) -> None:
+    model = policy(kind)
+    model.add_lora(4)
+    for part in model.adapted():
+        linear = {n.removesuffix(".base_layer") for n, m in part.named_modules() if isinstance(m, torch.nn.Linear)}
+        attention = {n for n in linear if n.endswith(("to_q", "to_k", "to_v", "to_out.0"))}
+        assert attention
+        assert {k.rsplit(".lora_", 1)[0] for k in adapter(part)} == attention
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_two_lines_of_diffusers_load_what_was_trained(kind: str, tmp_path: Path) -> None:
+    """From a saved pipeline directory, as a user would: every key is used, and the result is the same."""
+    build(kind).save_pretrained(tmp_path / "model")
+    model = trained(kind)
+    model.save(str(tmp_path / "lora"))
+
+    plain = DiffusionPipeline.from_pretrained(tmp_path / "model")
+    plain.load_lora_weights(tmp_path / "lora", weight_name=FILE)
+
+    saved = load_file(tmp_path / "lora" / FILE)
+    loaded = {f"transformer.{k}": p for k, p in adapter(plain.transformer).items()}
+    assert set(loaded) == set(saved)
+    loaded_policy = policy(kind, plain)
+    if kind == "wan22":  # the low-noise expert has a file of its own
+        plain.load_lora_weights(tmp_path / "lora", weight_name=LOW_NOISE_LORA, load_into_transformer_2=True)
+    for step in (0, 4):
+        torch.testing.assert_close(velocity_at(loaded_policy, step), velocity_at(model, step), atol=1e-6, rtol=0)
+    assert (velocity_at(policy(kind)) - velocity_at(model)).abs().max() > 0.01
+
+    ours = policy(kind)
+    ours.load(str(tmp_path / "lora"))
+    for step in (0, 4):
+        torch.testing.assert_close(velocity_at(ours, step), velocity_at(model, step), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["ltx", "wan"])
+def test_the_comfyui_export_loses_no_key_and_no_strength(kind: str, tmp_path: Path) -> None:
+    """Diffusers reads that format too, through its own conversion: there and back again."""
+    model = trained(kind)
+    model.save(str(tmp_path))
+    count = export_comfyui(tmp_path, tmp_path / "out" / "comfyui.safetensors")
+    exported, saved = load_file(tmp_path / "out" / "comfyui.safetensors"), load_file(tmp_path / FILE)
+    assert count == len(exported) == len(saved)
+    first = "diffusion_model.blocks.0.self_attn.o.lora_A.weight"
+    assert (first if kind == "wan" else "diffusion_model.transformer_blocks.0.attn1.to_out.0.lora_A.weight") in exported
+    back = build(kind)
+    back.load_lora_weights(tmp_path / "out" / "comfyui.safetensors")
+    assert len(adapter(back.transformer)) == len(saved)
+    torch.testing.assert_close(velocity_at(policy(kind, back)), velocity_at(model), atol=1e-5, rtol=0)
+
+
+def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no pytorch_lora_weights"):
+        read_lora(tmp_path / FILE)
+    trained("cogvideox").save(str(tmp_path))
+    assert read_lora(tmp_path / FILE)[1] == 2
+    with pytest.raises(ValueError, match="take diffusers' format"):
+        export_comfyui(tmp_path, tmp_path / "x.safetensors")
+    assert not (tmp_path / "x.safetensors").exists()
