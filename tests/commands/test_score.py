@@ -95,9 +95,7 @@ def test_an_unknown_backend_is_one_line(video: Path, capfd: Capture) -> None:
     assert "use classical, tiny" in err
 
 
-def test_a_long_video_is_measured_in_windows(
-    tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_video_is_measured_in_windows(tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classical_file, "LONG", 30)
     monkeypatch.setattr(classical_file, "WINDOW_FRAMES", 3)
     monkeypatch.setattr(classical_file, "WINDOWS", 4)
