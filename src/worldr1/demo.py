@@ -44,8 +44,6 @@ from worldr1.worlds.tiny.scene import TinyScene
 GUARD_THRESHOLDS = {"motion": 0.9, "sharpness": 0.9, "prompt_agreement": 0.95}  # of the base model's own level
 _EVAL_SEED, _CALIBRATION_SEED = 90_000_000, 80_000_000
 _HEADROOM = 2.0  # guards end there, well above the base's level: their mean must follow the clips' mean
-# of the base model's level to hold while training; the trained model moves less without its drawn steps
-_GUARD_SHARES = {"sharpness": 1.0, "motion": 1.08}
 _CALIBRATION = 128  # base clips that set the floors of the guards
 _SHOWN = 12
 _WATCHED = 24  # prompts of the monitor
@@ -108,6 +106,7 @@ class Run:
             rollouts = sample(self.policy, prompts, [_CALIBRATION_SEED + 2 * p.seed for p in prompts], window).rollouts
         measured = make_reward(guards.Floor(), guards.Floor()).evidence(rollouts)
         floors, targets = {}, {}
+        share = {"sharpness": 1.0, "motion": self.preset.motion_share}
         for name, quantity, fact in (("sharpness", guards.sharpness, "ground"), ("motion", guards.motion, "camera")):
             values = quantity(measured)
             floor = guards.floor_from(values, prompts, fact, _HEADROOM)
@@ -115,7 +114,7 @@ class Run:
                 floor = replace(floor, levels={**floor.levels, FIXED: 0.0})
             demanded = torch.tensor([floor.of(p) > 0 for p in prompts])
             floors[name] = floor
-            targets[name] = _GUARD_SHARES[name] * float(guards.against_floor(values, prompts, floor)[demanded].mean())
+            targets[name] = share[name] * float(guards.against_floor(values, prompts, floor)[demanded].mean())
         reward = make_reward(floors["sharpness"], floors["motion"])
         if self.preset.train.algorithm.name == "reward_gradient":
             return DifferentiableWorldReward(reward), targets
