@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import resource
+import tracemalloc
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldr1.video import DEFAULT_FPS, read_frames, read_video, write_video
+from worldr1.video import DEFAULT_FPS, Header, iter_frames, read_frames, read_header, read_video, write_video
 
 
 def moving_picture(frames: int = 6, height: int = 32, width: int = 32) -> Tensor:
@@ -243,3 +244,107 @@ def test_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "dir.mp4").mkdir()
     with pytest.raises(ValueError, match="directory"):
         write_video(moving_picture(), 8.0, tmp_path / "dir.mp4")
+
+
+def encoded(
+    path: Path, frames: list[np.ndarray], codec: str, pix_fmt: str, source: str, times: list[int] | None = None
+) -> Path:
+    """Write frames (layout ``source``) with PyAV; ``times`` are presentation times in hundredths of a second."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=Fraction(10))
+        stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], pix_fmt
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 100)
+        for index, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format=source).reformat(format=pix_fmt)
+            if times is not None:
+                frame.pts, frame.time_base = times[index], Fraction(1, 100)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    return path
+
+
+def bars(height: int = 48, width: int = 64, channels: int = 3) -> np.ndarray:
+    image = np.zeros((height, width, channels), np.uint8)
+    image[:, : width // 2, 0], image[:, width // 2 :, 1] = 200, 160
+    if channels == 4:
+        image[..., 3] = 255
+    return image
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "source"),
+    [
+        ("libx264", "yuv420p10le", "rgb24"),
+        ("ffv1", "yuv444p10le", "rgb24"),
+        ("ffv1", "bgra", "rgba"),
+        ("prores_ks", "yuva444p10le", "rgba"),
+    ],
+)
+def test_deep_colour_and_alpha(tmp_path: Path, codec: str, pix_fmt: str, source: str) -> None:
+    image = bars(channels=4 if source == "rgba" else 3)
+    path = encoded(tmp_path / "x.mkv", [image] * 4, codec, pix_fmt, source)
+    frames = [f for f, _ in iter_frames(path)]
+    assert len(frames) == 4
+    assert frames[0].dtype == np.uint8
+    assert np.abs(frames[3][:, 4:28].astype(int) - [200, 0, 0]).mean() < 8
+    assert np.abs(frames[3][:, 36:60].astype(int) - [0, 160, 0]).mean() < 8
+
+
+def test_mono(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "x.mkv", [np.full((32, 40), 90 + t, np.uint8) for t in range(3)], "ffv1", "gray", "gray")
+    frames = [f for f, _ in iter_frames(path)]
+    assert frames[1].shape == (32, 40, 3)
+    assert np.abs(frames[1].astype(int) - 91).max() <= 1
+
+
+def test_large_frames(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "4k.mp4", [bars(2160, 3840)] * 3, "mpeg4", "yuv420p", "rgb24")
+    assert read_header(path) == Header((2160, 3840), 10.0, 3)
+    assert [f.shape for f, _ in iter_frames(path)] == [(2160, 3840, 3)] * 3
+
+
+def test_times_of_a_variable_rate(tmp_path: Path) -> None:
+    times = [0, 10, 15, 60, 61, 100]
+    path = encoded(tmp_path / "x.mkv", [bars()] * 6, "ffv1", "bgr0", "rgb24", times)
+    assert [t for _, t in iter_frames(path)] == pytest.approx([t / 100 for t in times], abs=0.002)
+
+
+def test_reading_from_a_moment_on(tmp_path: Path) -> None:
+    """Frames after a seek are the same as without, for containers and arrays."""
+    write_video(moving_picture(40), 8.0, tmp_path / "x.mp4")
+    np.save(tmp_path / "x.npy", (moving_picture(40).permute(0, 2, 3, 1) * 255).byte().numpy())
+    for name in ("x.mp4", "x.npy"):
+        everything = list(iter_frames(tmp_path / name))
+        late = list(iter_frames(tmp_path / name, start_s=3.0))
+        assert len(everything) == 40
+        assert len(late) == 40 - 24
+        assert late[0][1] == pytest.approx(3.0)
+        np.testing.assert_array_equal(late[5][0], everything[29][0])
+        assert read_header(tmp_path / name) == Header((32, 32), 8.0, 40)
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    array = np.lib.format.open_memmap(tmp_path / "x.npy", mode="w+", dtype=np.uint8, shape=(200, 256, 256, 3))
+    array[:] = 7
+    array.flush()
+    del array
+    frames = iter_frames(tmp_path / "x.npy")
+    next(frames)
+    tracemalloc.start()
+    for frame, _ in frames:
+        assert frame[0, 0, 0] == 7
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * 256 * 256 * 3
+
+
+def test_late_damage_is_told_when_it_is_reached(tmp_path: Path) -> None:
+    frames = np.zeros((5, 16, 16, 3), np.float32)
+    frames[4, 3, 3, 1] = np.nan
+    np.save(tmp_path / "late.npy", frames)
+    stream = iter_frames(tmp_path / "late.npy")
+    for _ in range(4):
+        next(stream)
+    with pytest.raises(ValueError, match="not finite"):
+        next(stream)

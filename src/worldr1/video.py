@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import os
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +24,8 @@ from worldr1.types import Clip
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffixes that `write_video` knows
 DEFAULT_FPS = 8.0  # where a file does not say
+_LARGEST_PIXELS = 2**26  # of a frame: twice of 8K; only a damaged header asks for more
+_TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")  # FFmpeg renders terminal text as video
 _CRF = "4"  # x264's quality: at 64 pixels a mean error below 1/255, a few kB a frame
 
 
@@ -48,9 +52,56 @@ def read_frames(path: str | Path, *, short_side: int | None = None, max_frames: 
 
     Frames whose shorter side exceeds ``short_side`` pixels are downscaled to it while reading. Turns of 90°
     in the file's metadata are applied. Raises ``ValueError`` that names the file and what to do about it: missing,
-    a directory, empty, unreadable, without video, one frame, more than ``max_frames``, wrong shape, values that
-    are not finite or outside [0, 1].
+    a directory, empty, unreadable, damaged, without video, one frame, more than ``max_frames``, wrong shape, values
+    that are not finite or outside [0, 1].
     """
+    path = _checked(path)
+    frames: list[npt.NDArray[Any]] = []
+    size, fps = (0, 0), DEFAULT_FPS
+    for frame, _, rate in _decode(path):
+        if len(frames) == max_frames:
+            raise ValueError(f"{path}: more than {max_frames} frames; cut the video into shorter ones")
+        size, fps = (frame.shape[0], frame.shape[1]), rate
+        frames.append(_shrink(frame, short_side))
+    if len(frames) < 2:
+        raise ValueError(f"{path}: only one frame; a video needs at least two")
+    return Frames(np.stack(frames), fps, size)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its video before all of it is decoded."""
+
+    size: tuple[int, int]  # (h, w), turned upright
+    fps: float
+    num_frames: int | None  # None where only decoding tells
+
+
+def read_header(path: str | Path) -> Header:
+    """Size, rate and length of a video, its first two frames decoded; raises ``ValueError`` as `read_frames`."""
+    path = _checked(path)
+    first = list(itertools.islice(_decode(path), 2))
+    if len(first) < 2:
+        raise ValueError(f"{path}: only one frame; a video needs at least two")
+    fps, size = first[0][2], first[0][0].shape
+    if path.suffix.lower() == ".npy":
+        return Header((size[0], size[1]), fps, len(_open_array(path)))
+    with av.open(os.path.abspath(path)) as container:
+        stream = container.streams.video[0]
+        seconds = (container.duration or 0) / av.time_base
+        return Header((size[0], size[1]), fps, stream.frames or round(seconds * fps) or None)
+
+
+def iter_frames(path: str | Path, start_s: float = 0.0) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
+    """RGB frames ``[h, w, 3]`` from ``start_s`` on, each with its time in seconds: any length, constant memory.
+
+    Raises ``ValueError`` as `read_frames` does, for a damaged file when the damage is reached.
+    """
+    for frame, time_s, _ in _decode(_checked(path), start_s):
+        yield frame if frame.dtype == np.uint8 else (frame * 255).round().astype(np.uint8), time_s
+
+
+def _checked(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path}: this is a directory; name the video files in it")
@@ -60,11 +111,7 @@ def read_frames(path: str | Path, *, short_side: int | None = None, max_frames: 
         raise ValueError(f"{path}: not a regular file; save the video to a file first")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: the file is empty; write or download it again")
-    read = _read_array if path.suffix.lower() == ".npy" else _read_container
-    frames = read(path, short_side, max_frames)
-    if len(frames.pixels) < 2:
-        raise ValueError(f"{path}: only one frame; a video needs at least two")
-    return frames
+    return path
 
 
 def _shrink(frame: npt.NDArray[Any], short_side: int | None) -> npt.NDArray[Any]:
@@ -76,31 +123,47 @@ def _shrink(frame: npt.NDArray[Any], short_side: int | None) -> npt.NDArray[Any]
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
-def _too_long(path: Path, max_frames: int) -> ValueError:
-    return ValueError(f"{path}: more than {max_frames} frames; cut the video into shorter ones")
+Decoded = tuple[npt.NDArray[Any], float, float]  # frame [h, w, 3], its time in seconds, frames a second
 
 
-def _read_array(path: Path, short_side: int | None, max_frames: int | None) -> Frames:
+def _decode(path: Path, start_s: float = 0.0) -> Iterator[Decoded]:
+    """The frames of a file one by one, all of one size; floats, where an array has them, are finite and in [0, 1]."""
+    decode = _decode_array if path.suffix.lower() == ".npy" else _decode_container
+    size: tuple[int, ...] = ()
+    for count, decoded in enumerate(decode(path, start_s)):
+        size = size or decoded[0].shape[:2]
+        if decoded[0].shape[:2] != size:
+            raise ValueError(f"{path}: the frames change size at frame {count}; cut the video there")
+        yield decoded
+    if not size and not start_s:
+        raise ValueError(f"{path}: the video has no frames; write or download it again")
+
+
+def _open_array(path: Path) -> npt.NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, OverflowError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: not a NumPy array; write it with numpy.save") from error
     if not isinstance(array, np.ndarray) or array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
         found = list(array.shape) if isinstance(array, np.ndarray) else "an archive"
         raise ValueError(f"{path}: the array must be [frames, height, width, 3], not {found}")
     if array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"{path}: the array must be uint8 or float in [0, 1], not {array.dtype}")
-    if max_frames is not None and len(array) > max_frames:
-        raise _too_long(path, max_frames)
-    if array.dtype != np.uint8:
-        array = array.astype(np.float32)
-        if not np.isfinite(array).all():
-            raise ValueError(f"{path}: contains values that are not finite (NaN or infinity); repair the array")
-        if array.min() < 0 or array.max() > 1:
-            span = f"[{array.min():.4g}, {array.max():.4g}]"
-            raise ValueError(f"{path}: values span {span}; floats must lie in [0, 1], so rescale or save uint8")
-    pixels = np.stack([_shrink(np.asarray(frame), short_side) for frame in array])
-    return Frames(pixels, DEFAULT_FPS, (array.shape[1], array.shape[2]))
+    return array
+
+
+def _decode_array(path: Path, start_s: float) -> Iterator[Decoded]:
+    array = _open_array(path)
+    for index in range(math.ceil(start_s * DEFAULT_FPS), len(array)):
+        frame = np.array(array[index])
+        if frame.dtype != np.uint8:
+            frame = frame.astype(np.float32)
+            if not np.isfinite(frame).all():
+                raise ValueError(f"{path}: contains values that are not finite (NaN or infinity); repair the array")
+            if frame.min() < 0 or frame.max() > 1:
+                span = f"[{frame.min():.4g}, {frame.max():.4g}]"
+                raise ValueError(f"{path}: values span {span}; floats must lie in [0, 1], so rescale or save uint8")
+        yield frame, index / DEFAULT_FPS, DEFAULT_FPS
 
 
 def _upright(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
@@ -110,37 +173,42 @@ def _upright(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(rgb, int(quarters))) if quarters == int(quarters) else rgb
 
 
-def _decode(path: Path) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
-    """Frames of a container with its frame rate, one by one."""
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise ValueError(f"{path}: no video in this file, only other streams; name a video file")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        rate = stream.average_rate or stream.guessed_rate
-        for frame in container.decode(stream):
-            yield _upright(frame), float(rate) if rate else DEFAULT_FPS
-
-
-def _read_container(path: Path, short_side: int | None, max_frames: int | None) -> Frames:
-    frames: list[npt.NDArray[Any]] = []
-    size, fps = (0, 0), DEFAULT_FPS
+def _decode_container(path: Path, start_s: float) -> Iterator[Decoded]:
+    count = 0
     try:
-        for frame, rate in _decode(path):
-            fps = rate
-            size = size if frames else (frame.shape[0], frame.shape[1])
-            if frame.shape[:2] != size:
-                raise ValueError(f"{path}: the frames change size at frame {len(frames)}; cut the video there")
-            if len(frames) == max_frames:
-                raise _too_long(path, max_frames)
-            frames.append(_shrink(frame, short_side))
+        # an absolute path is no protocol, whatever the file is called
+        with av.open(os.path.abspath(path), options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                raise ValueError(f"{path}: no video in this file, only other streams; name a video file")
+            stream = container.streams.video[0]
+            codec = stream.codec_context
+            if codec is None:
+                raise ValueError(f"{path}: its codec is unknown; convert it to mp4")
+            if codec.name in _TEXT_CODECS:
+                raise ValueError(f"{path}: this is text, not a video; name a video file")
+            if codec.width * codec.height > _LARGEST_PIXELS:
+                raise ValueError(f"{path}: frames of {codec.width}x{codec.height} pixels; downscale the video first")
+            stream.thread_type = "AUTO"
+            rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_FPS)
+            origin = float((stream.start_time or 0) * (stream.time_base or 0))
+            if start_s > 0 and stream.time_base:
+                container.seek(int((start_s + origin) / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                time_s = count / rate + start_s if frame.time is None else frame.time - origin
+                if time_s < start_s - 0.5 / rate:  # decoding begins at the key frame before
+                    continue
+                if frame.is_corrupt:
+                    raise ValueError(f"{path}: {_damaged(count)}")
+                yield _upright(frame), time_s, rate
+                count += 1
     except av.error.FFmpegError as error:
-        if frames:
-            raise ValueError(f"{path}: damaged after {len(frames)} frames; write or download it again") from error
+        if count:
+            raise ValueError(f"{path}: {_damaged(count)}") from error
         raise ValueError(f"{path}: not a video that can be read ({error.strerror}); convert it to mp4") from error
-    if not frames:
-        raise ValueError(f"{path}: the video has no frames; write or download it again")
-    return Frames(np.stack(frames), fps, size)
+
+
+def _damaged(count: int) -> str:
+    return f"damaged after {count} frames; write or download it again"
 
 
 def write_video(video: Tensor, fps: float, path: str | Path) -> None:

@@ -228,6 +228,9 @@ class Worlds:
     """Clip i of a seed is always the same."""
     captions: Literal["short", "camera", "dense", "schematic"] = "dense"
     """How much the captions say."""
+    renderer: str = "warp"
+    """What draws them: warp; mujoco for MuJoCo's look (needs the extra of that name); blender for path tracing, by
+    far the slowest (installs Blender on first use)."""
     size: int = 64
     """Height and width in pixels."""
     frames: int = 17
@@ -272,6 +275,8 @@ class ValidateRewards:
     """Judge them on estimated depth and flow."""
     classical: Flag = False
     """Judge the terms for any footage, which need no weights."""
+    stack: Literal["general", "tiny"] = "general"
+    """The terms for any footage, or those that the tiny preset trains with."""
     quick: Flag = False
     """Six worlds of 48 pixels, few of each case: minutes become seconds, intervals wide."""
     attack: Flag = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -26,14 +25,14 @@ class SIFTMatcher:
     def __init__(self, max_keypoints: int = 1200, ratio: float = 0.85, contrast: float = 0.02) -> None:
         self.ratio = ratio
         self._sift = cv2.SIFT.create(max_keypoints, contrastThreshold=contrast)  # type: ignore[call-arg]
-        self._matcher = cv2.BFMatcher(cv2.NORM_L2)
 
     def detect(self, gray: npt.NDArray[np.uint8]) -> Features:
         """Features of a luminance image ``[h, w]``; none where nothing stands out."""
         keypoints, descriptors = self._sift.detectAndCompute(gray, None)
         if not keypoints:
             return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
-        points = np.array([k.pt for k in keypoints], np.float32) + 0.5  # OpenCV counts from the first pixel's centre
+        # OpenCV counts from the first pixel's centre, and its doubled first octave lies a quarter pixel too far
+        points = np.array([k.pt for k in keypoints], np.float32) + 0.25
         descriptors = descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9)
         # one keypoint may carry several orientations; as evidence of position they are one
         _, unique = np.unique(points.round(2), axis=0, return_index=True)
@@ -43,11 +42,18 @@ class SIFTMatcher:
         """Index pairs ``[m, 2]`` that choose each other and clearly beat the second best."""
         if len(first.points) < 2 or len(second.points) < 2:
             return np.zeros((0, 2), np.int64)
-        forward = self._best(first, second)
-        back = self._best(second, first)
-        pairs = [(i, j) for i, j in forward.items() if back.get(j) == i]
-        return np.array(pairs, np.int64).reshape(-1, 2)
+        # descriptors have length 1, so one product holds every squared distance, 2 - 2 cos, of both directions
+        cosine = first.descriptors @ second.descriptors.T
+        forward, forward_clear = self._best(cosine)
+        back, back_clear = self._best(cosine.T)
+        i = np.flatnonzero(forward_clear)
+        i = i[(back[forward[i]] == i) & back_clear[forward[i]]]
+        return np.stack([i, forward[i]], axis=1).astype(np.int64)
 
-    def _best(self, a: Features, b: Features) -> dict[int, int]:
-        found: Any = self._matcher.knnMatch(a.descriptors, b.descriptors, k=2)
-        return {p.queryIdx: p.trainIdx for p, q in found if p.distance < self.ratio * q.distance}
+    def _best(self, cosine: Points) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """Each row's nearest column, and whether the second nearest is clearly farther (Lowe's ratio)."""
+        rows, best = np.arange(len(cosine)), cosine.argmax(1)
+        nearest = cosine[rows, best]
+        others = cosine.copy()
+        others[rows, best] = -1
+        return best, 1 - nearest < self.ratio**2 * (1 - others.max(1))

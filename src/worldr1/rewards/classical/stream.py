@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,10 @@ def working_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: SIFTMatcher | None = None) -> Measured:
-    """Measure RGB frames ``[h, w, 3]`` one after the other.
+def measure_stream(
+    frames: Iterable[npt.NDArray[np.uint8]], matcher: SIFTMatcher | None = None, start: int = 0
+) -> Measured:
+    """Measure RGB frames ``[h, w, 3]`` one after the other; the first one is frame number ``start`` of its video.
 
     Raises ``ValueError`` for fewer than two frames or frames of different sizes.
     """
@@ -62,7 +64,7 @@ def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: SIFTMatcher
         dark += bool(small.mean() < _DARK or small.std() < _FLAT)
         frozen += previous is not None and bool(np.abs(small - previous).mean() < _FROZEN)
         previous, count = small, index + 1
-        recent.append(view(index, image, matcher))
+        recent.append(view(start + index, image, matcher))
         for gap in GAPS:
             if gap < len(recent):
                 pair = measure_pair(recent[-1 - gap], recent[-1], matcher)
@@ -71,3 +73,17 @@ def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: SIFTMatcher
     if count < 2:
         raise ValueError("a video needs at least two frames to be checked")
     return Measured(count, tuple(pairs), dark / count, frozen / (count - 1), untextured)
+
+
+def join(parts: Sequence[Measured]) -> Measured:
+    """Windows of one video as one measurement; raises ``ValueError`` for none."""
+    if not parts:
+        raise ValueError("there is no window to join")
+    frames = sum(p.num_frames for p in parts)
+    return Measured(
+        frames,
+        tuple(pair for p in parts for pair in p.pairs),
+        sum(p.dark * p.num_frames for p in parts) / frames,
+        sum(p.frozen * (p.num_frames - 1) for p in parts) / (frames - len(parts)),
+        sum(p.untextured for p in parts),
+    )

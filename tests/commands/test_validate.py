@@ -1,0 +1,62 @@
+"""``worldr1 validate-rewards`` writes its tables from rows; what makes rows is tested with the bench."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from worldr1.cli import main
+from worldr1.commands import validate
+from worldr1.evaluate.bench.bench import CLEAN, Row
+from worldr1.evaluate.bench.config import QUICK, BenchConfig
+
+
+def rows_of(config: BenchConfig, names: Sequence[str], workers: int | None) -> Iterator[list[Row]]:  # noqa: ARG001
+    """Worlds in another order than asked for, as workers give them; the oracle is right and the estimates are not."""
+    for world in reversed(range(config.scenes)):
+        part = []
+        for name in names:
+            place = (name, world, "orbit", "")
+            broken = 0.2 if name == "oracle" else 0.95
+            part.append(Row(*place, CLEAN, 0, 0.9, {"depth": 0.9}))
+            part += [Row(*place, "object morph", s, broken, {"depth": broken}) for s in (1, 2, 3)]
+        yield part
+
+
+@pytest.fixture(autouse=True)
+def _without_rendering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validate, "run_named", rows_of)
+
+
+def test_it_judges_exact_and_estimated_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate-rewards", "--quick", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "validation.json").read_text())
+    assert list(result["judges"]) == ["oracle", "estimated"]
+    assert result["bench"]["scenes"] == QUICK.scenes
+    assert result["judges"]["oracle"]["headline"]["accuracy"]["value"] == 1.0
+    assert result["judges"]["estimated"]["headline"]["accuracy"]["value"] == 0.0
+    text = (tmp_path / "validation.md").read_text()
+    assert "| clean above corrupted | 1.00 [1.00, 1.00] | 0.00 [0.00, 0.00] |" in text
+    assert result["command"] in text
+    assert (tmp_path / "validation.svg").read_text().startswith("<svg")
+    assert not list(tmp_path.glob("*.part"))
+    assert "validation.md" in capsys.readouterr().out
+
+
+def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> None:
+    assert main(["validate-rewards", "--estimated", "--scenes", "3", "--seed", "4", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "validation.json").read_text())
+    assert list(result["judges"]) == ["estimated"]
+    again = tmp_path / "again"
+    assert main([*result["command"].split()[1:], "--out", str(again)]) == 0
+    assert json.loads((again / "validation.json").read_text()) == result
+
+
+def test_too_few_worlds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate-rewards", "--scenes", "1", "--out", str(tmp_path)]) == 2
+    assert "at least 2 scenes" in capsys.readouterr().err
+    assert main(["validate-reward"]) == 2
+    assert "did you mean validate-rewards?" in capsys.readouterr().err
