@@ -16,9 +16,9 @@ from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.evidence import gather_evidence
 from worldr1.rewards.stack import TERMS
 from worldr1.types import Clip, Rollout, Score
-from worldr1.worlds.render import render_clips
 from worldr1.worlds.tiny.motion import FIXED, camera_path
-from worldr1.worlds.tiny.scene import ABSENT, Scene
+from worldr1.worlds.tiny.render import render_clips
+from worldr1.worlds.tiny.scene import ABSENT, TinyScene
 from worldr1.worlds.tiny.violations import KINDS
 
 NUM_SCENES = 30
@@ -27,7 +27,7 @@ NUM_SCENES = 30
 @dataclass(frozen=True)
 class Bench:
     oracle: Oracle
-    scenes: list[Scene]
+    scenes: list[TinyScene]
     rollouts: list[Rollout]
     broken: dict[str, list[Rollout]]
     known: dict[tuple[int, bool], list[Score]] = field(default_factory=dict)  # scores already computed
@@ -130,7 +130,7 @@ def frozen(rollout: Rollout) -> Rollout:
     return Rollout(rollout.prompt, Clip(video), ())
 
 
-def panned(scene: Scene) -> Scene:
+def panned(scene: TinyScene) -> TinyScene:
     """The same scene seen by a camera that turns on the spot."""
     turn = np.radians(np.linspace(-7, 7, scene.num_frames))
     c2w = np.tile(scene.c2w[:1], (scene.num_frames, 1, 1))

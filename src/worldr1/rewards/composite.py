@@ -8,19 +8,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, gather_evidence
+from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, SegmentEstimator, gather_evidence
+from worldr1.rewards.spec import evaluate, spec_of
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout, Score
 from worldr1.worlds.tiny.families import FOV_DEG
 from worldr1.worlds.tiny.scene import intrinsics
-
-MULTIPLIERS = (
-    "parallax",
-    "sharpness",
-    "motion",
-    "continuity",
-    "picture",
-)  # gate and guards; the other terms enter by geometric mean
 
 
 def default_intrinsics(height: int, width: int) -> Tensor:
@@ -29,12 +22,16 @@ def default_intrinsics(height: int, width: int) -> Tensor:
 
 
 def aggregate(parts: Mapping[str, float | None]) -> float | None:
-    """gate · guards · geometric mean of the applicable terms; ``None`` when no term applies."""
-    terms = [v for k, v in parts.items() if k not in MULTIPLIERS and v is not None]
+    """gate · guards · weighted geometric mean of the applicable terms; ``None`` when no term applies.
+
+    Kinds and weights are those of `rewards.spec.SPECS`.
+    """
+    told = [(spec_of(k), v) for k, v in parts.items() if v is not None]
+    terms = [(s.weight, v) for s, v in told if s.kind == "term"]
     if not terms:
         return None
-    mean = math.exp(sum(math.log(max(v, 1e-6)) for v in terms) / len(terms))
-    return mean * math.prod(v for k in MULTIPLIERS if (v := parts.get(k)) is not None)
+    mean = math.exp(sum(w * math.log(max(v, 1e-6)) for w, v in terms) / sum(w for w, _ in terms))
+    return mean * math.prod(v for s, v in told if s.kind != "term")
 
 
 class WorldReward:
@@ -42,16 +39,26 @@ class WorldReward:
 
     differentiable = False
 
-    def __init__(self, terms: Mapping[str, Term], depth: DepthEstimator, flow: FlowEstimator) -> None:
+    def __init__(
+        self,
+        terms: Mapping[str, Term],
+        depth: DepthEstimator,
+        flow: FlowEstimator,
+        segments: SegmentEstimator | None = None,
+        *,
+        refine_camera: bool = False,
+    ) -> None:
+        """``segments`` and ``refine_camera`` are `gather_evidence`'s; terms about objects abstain without segments."""
         if not terms:
             raise ValueError("a reward needs at least one term")
-        self.terms, self.depth, self.flow = dict(terms), depth, flow
+        self.terms, self.depth, self.flow, self.segments = dict(terms), depth, flow, segments
+        self.refine_camera = refine_camera
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
         evidence = self.evidence(samples)
         with torch.no_grad():
-            results = {name: term(evidence) for name, term in self.terms.items()}
+            results = {name: evaluate(name, term, evidence) for name, term in self.terms.items()}
         return [_score(results, i) for i in range(len(samples))]
 
     def evidence(self, samples: Sequence[Rollout | Clip]) -> Evidence:
@@ -64,7 +71,9 @@ class WorldReward:
         known = [p.camera.K[0] if p is not None and p.camera is not None else None for p in prompts]
         K = torch.stack([k if k is not None else default_intrinsics(*video.shape[-2:]) for k in known])
         with torch.no_grad():
-            return gather_evidence(video, K.to(video), prompts, self.depth, self.flow)
+            return gather_evidence(
+                video, K.to(video), prompts, self.depth, self.flow, self.segments, refine_camera=self.refine_camera
+            )
 
 
 def _score(results: Mapping[str, TermResult], index: int) -> Score:
@@ -73,7 +82,7 @@ def _score(results: Mapping[str, TermResult], index: int) -> Score:
     for name, result in results.items():
         value = float(result.values[index])
         if not bool(result.applicable[index]):
-            parts[name], notes[name] = None, result.reason
+            parts[name], notes[name] = None, result.reason_of(index)
         elif not math.isfinite(value):
             parts[name], notes[name] = None, "the term is not a finite number on this clip"
         else:

@@ -5,43 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
+from worldr1.estimators.ground import NEAR_M, raised
+from worldr1.geometry.camera import inside, lift, project, sample, transform
 from worldr1.rewards.depth import frame_pairs
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
 
 TAU = 0.12
 STOCK_WEIGHT = 0.15  # the inventory is told to a third or so, colours to a hundredth
-_NEAR_M = 8.0
 _LEAST_PIXELS = 12  # of an object
 _NUM_HUES = 12
 _FIXED_TRANSLATION_M = 0.35  # a camera that travels less than this over the clip counts as fixed
 _BACKGROUND_TOLERANCE = 0.1  # mean absolute difference of RGB
 _LEAST_AREA_M2 = 0.1
-
-
-def raised(evidence: Evidence) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that stand up from the ground.
-
-    The inverse depth of a plane is affine in the pixel coordinates, so the ground is a robust linear fit to the
-    inverse depth of the lower half of each frame; what is nearer by an eighth is an object.
-    """
-    b, f, h, w = evidence.depth_m.shape
-    inverse = 1 / evidence.depth_m.flatten(0, 1)
-    grid = pixel_grid(h, w, inverse) / w - 0.5
-    basis = torch.cat([grid, torch.ones_like(grid[..., :1])], dim=-1)
-    lower = slice(h // 2, h)
-    x, y = basis[lower].flatten(0, 1), inverse[:, lower].flatten(1, 2)
-    weight = torch.ones_like(y)
-    for _ in range(8):
-        gram = torch.einsum("np,pi,pj->nij", weight, x, x) + 1e-4 * torch.eye(3, device=x.device)
-        plane = torch.linalg.solve(gram, torch.einsum("np,pi,np->ni", weight, x, y))
-        residual = y - plane @ x.T
-        # objects only ever make the inverse depth larger, so positive residuals lose their say sooner
-        weight = 1 / (1 + (residual / torch.where(residual > 0, 0.02, 0.04)) ** 2) ** 2
-    ground = torch.einsum("hwi,ni->nhw", basis, plane).clamp(min=0)
-    up = (inverse > 1.125 * ground + 0.02) & (inverse > 1 / _NEAR_M)
-    return up.view(b, f, h, w)
 
 
 def hue_weights(video: Tensor) -> Tensor:
@@ -83,7 +59,7 @@ def movers(evidence: Evidence) -> Tensor:
 def inventory(evidence: Evidence, mask: Tensor) -> Tensor:
     """Metric area in m² of what ``mask`` ``[b, f, h, w]`` picks, by hue: ``[b, f, 12]``. Shadows have no hue."""
     focal = evidence.K[:, 0, 0].view(-1, 1, 1, 1)
-    area = mask * (evidence.depth_m.clamp(max=_NEAR_M) / focal) ** 2
+    area = mask * (evidence.depth_m.clamp(max=NEAR_M) / focal) ** 2
     return (hue_weights(evidence.video) * area[:, :, None]).sum((-1, -2))
 
 
@@ -108,7 +84,7 @@ def _inventory_change(evidence: Evidence) -> tuple[Tensor, Tensor]:
 
 def constancy_term(evidence: Evidence) -> TermResult:
     """exp(−change/τ), the change of colour where objects rest and of the inventory where they pass behind others."""
-    up = raised(evidence)
+    up = raised(evidence.depth_m)
     colour, told_colour = _static_change(evidence, up)
     stock, told_stock = _inventory_change(evidence)
     change = colour * told_colour + STOCK_WEIGHT * stock * told_stock

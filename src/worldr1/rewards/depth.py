@@ -36,7 +36,7 @@ def depth_term(evidence: Evidence) -> TermResult:
         points = transform(evidence.between(i, j), lift(evidence.depth_m[:, i], evidence.K))
         landing = project(points, evidence.K)
         found = sample(nearest[:, j, None], landing)[:, 0]
-        moving = sample(evidence.dynamic[:, j, None].float(), landing)[:, 0] > 0
+        moving = sample(evidence.dynamic[:, j, None].to(evidence.depth_m), landing)[:, 0] > 0
         seen = inside(landing, height, width) & (points[..., 2] > 0.2) & ~moving & ~evidence.dynamic[:, i]
         seen &= evidence.depth_m[:, i] < _NEAR_M
         error = (found.log() - points[..., 2].clamp(min=0.2).log()).clamp(0, 1)

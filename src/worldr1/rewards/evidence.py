@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,10 +11,14 @@ from torch import Tensor
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
+from worldr1.rewards.motion_field import refine
 from worldr1.types import Prompt
 
 DepthEstimator = Callable[[Tensor], Tensor]
 FlowEstimator = Callable[[Tensor, Tensor], Tensor]
+# (video [f, 3, h, w], world points [f, h, w, 3], flow to the next frame, flow back, what moves by itself [f, h, w])
+# of one clip -> ids [f, h, w] that hold over the clip, 0 where there is no object
+SegmentEstimator = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 MAX_DYNAMIC_SHARE = 0.2  # of a frame that may be called moving; more than that is a morph trying to hide
 _FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
@@ -33,6 +37,23 @@ class Evidence:
     ego_px: Tensor  # [b, f-1, h, w, 2] flow that the camera alone explains
     dynamic: Tensor  # [b, f, h, w] bool: moves by itself
     prompts: Sequence[Prompt | None]
+    segments: Tensor | None = None  # [b, f, h, w] int: 0 no object, other ids hold over a clip
+    metric: bool = True  # whether depth is in metres; else each clip has a scale of its own
+
+    def world_points(self) -> Tensor:
+        """Every pixel's point ``[b, f, h, w, 3]`` in the first frame's camera axes."""
+        b, f = self.depth_m.shape[:2]
+        points = lift(self.depth_m, self.K[:, None].expand(b, f, 3, 3))
+        return transform(self.c2w, points)
+
+    def visible_flow(self) -> Tensor:
+        """Pixels ``[b, f-1, h, w]`` whose flow forward and back returns within one pixel."""
+        forward, backward = self.forward_px.flatten(0, 1), self.backward_px.flatten(0, 1)
+        height, width = forward.shape[1:3]
+        landing = pixel_grid(height, width, forward) + forward
+        back = sample(backward.permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
+        seen: Tensor = inside(landing, height, width) & ((forward + back).norm(dim=-1) < 1.0)
+        return seen.view(self.forward_px.shape[:-1])
 
     def still_camera(self) -> Tensor:
         """Which prompts ``[b]`` ask for a camera that does not move."""
@@ -46,9 +67,21 @@ class Evidence:
 
 
 def gather_evidence(
-    video: Tensor, K: Tensor, prompts: Sequence[Prompt | None], depth: DepthEstimator, flow: FlowEstimator
+    video: Tensor,
+    K: Tensor,
+    prompts: Sequence[Prompt | None],
+    depth: DepthEstimator,
+    flow: FlowEstimator,
+    segments: SegmentEstimator | None = None,
+    *,
+    refine_camera: bool = False,
 ) -> Evidence:
     """Measure clips ``[b, f, 3, h, w]`` with intrinsics ``[b, 3, 3]``.
+
+    A depth estimator with a true attribute ``clipwise`` looks at all frames of a clip together and is called once
+    per clip; one whose attribute ``metric`` is false answers up to a scale per clip. ``refine_camera`` improves the
+    camera's steps until points land where the flow leads, which the error of the second frame's depth then no
+    longer spoils.
 
     Raises ``ValueError`` for fewer than two frames or values that are not finite.
     """
@@ -57,23 +90,30 @@ def gather_evidence(
         raise ValueError("a clip needs at least two frames to be checked")
     if not torch.isfinite(video).all():
         raise ValueError("the video contains values that are not finite")
-    depth_m = depth(video.flatten(0, 1)).view(b, f, h, w)
+    if getattr(depth, "clipwise", False):
+        depth_m = torch.stack([depth(clip) for clip in video])
+    else:
+        depth_m = depth(video.flatten(0, 1)).view(b, f, h, w)
     now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
     both = flow(torch.cat([now, following]), torch.cat([following, now])).view(2, b, f - 1, h, w, 2)
     K_pair = K[:, None].expand(b, f - 1, 3, 3).flatten(0, 1)
-    step = _camera_steps(depth_m, both[0], both[1], K_pair)
+    step = _camera_steps(depth_m, both[0], both[1], K_pair, refine_camera)
     c2w = [torch.eye(4, dtype=video.dtype, device=video.device).repeat(b, 1, 1)]
     for t in range(f - 1):
         c2w.append(c2w[-1] @ torch.linalg.inv(step[:, t]))
     points = lift(depth_m[:, :-1].flatten(0, 1), K_pair)
     ego = project(transform(step.flatten(0, 1), points), K_pair) - pixel_grid(h, w, video)
     ego = ego.view(b, f - 1, h, w, 2)
-    return Evidence(
-        video, depth_m, both[0], both[1], K, torch.stack(c2w, 1), ego, _dynamic(both[0], ego), tuple(prompts)
-    )
+    dynamic, metric = _dynamic(both[0], ego), bool(getattr(depth, "metric", True))
+    poses = torch.stack(c2w, 1)
+    evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
+    if segments is None:
+        return evidence
+    parts = zip(video, evidence.world_points(), both[0], both[1], dynamic, strict=True)
+    return replace(evidence, segments=torch.stack([segments(*clip) for clip in parts]))
 
 
-def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor) -> Tensor:
+def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor, refined: bool) -> Tensor:
     """Camera motion from each frame to the next, ``[b, f-1, 4, 4]``: rigid fit of lifted points along the flow."""
     b, f, h, w = depth_m.shape
     points = lift(depth_m[:, :-1].flatten(0, 1), K)
@@ -85,6 +125,8 @@ def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor)
     good = inside(landing, h, w) & (round_trip < 1.0) & (points[..., 2] < _FAR_M) & (target[..., 2] < _FAR_M)
     weight = good.float() / points[..., 2] ** 2  # the error of estimated depth grows with depth
     pose = fit_rigid_robust(points.flatten(1, 2), target.flatten(1, 2), weight.flatten(1, 2))
+    if refined:
+        pose = refine(pose, points, K, forward.flatten(0, 1), good.to(points))
     return pose.view(b, f - 1, 4, 4)
 
 

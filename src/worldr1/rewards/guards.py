@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Prompt
+
+_BINS = 16
+_CLIPPED = 0.02  # distance from black or white within which a value counts as clipped
+_SAME_COLOUR = 0.12  # mean absolute difference of RGB
+_CUT, _CUT_STEPS, _LEAST_FOUND = 0.6, 3, 0.05
+_DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
 
 
 def sharpness(evidence: Evidence) -> Tensor:
@@ -23,6 +30,55 @@ def motion(evidence: Evidence) -> Tensor:
     """Mean length of the flow in pixels per clip, ``[b]``."""
     length: Tensor = evidence.forward_px.norm(dim=-1)
     return length.mean((1, 2, 3))
+
+
+def texture(evidence: Evidence) -> Tensor:
+    """Mean entropy in bits of a frame's luminance gradients, ``[b]``: 0 where nothing varies, at most 4.
+
+    16 bins of the absolute difference between neighbours, on a scale that doubles from 1/256. Noise has more than
+    pictures have, so it is a floor only.
+    """
+    gray = evidence.video.mean(2)
+    gradient = torch.cat([gray.diff(dim=-1).abs().flatten(2), gray.diff(dim=-2).abs().flatten(2)], dim=-1)
+    level = ((gradient * 256 + 1).log2() * 2).floor().clamp(max=_BINS - 1).long()
+    share = torch.nn.functional.one_hot(level, _BINS).float().mean(2)
+    return -(share * share.clamp(min=1e-9).log2()).sum(-1).mean(1)
+
+
+def saturation(evidence: Evidence) -> Tensor:
+    """Share of channel values that are clear of black and white, ``[b]``; falls smoothly over 1/50 at either end."""
+    room = torch.minimum(evidence.video, 1 - evidence.video)
+    return (room / _CLIPPED).clamp(0, 1).mean((1, 2, 3, 4))
+
+
+def continuity_guard(evidence: Evidence) -> TermResult:
+    """Cut detector: the step with the least share of pixels found again, against .6 of the clip's usual share.
+
+    A pixel is found again where the flow leads to its colour. A hard cut loses most pixels at once; fast motion loses
+    many at every step. Abstains with fewer than three steps: then no share is usual.
+    """
+    b, f, _, h, w = evidence.video.shape
+    now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
+    landing = pixel_grid(h, w, now) + evidence.forward_px.flatten(0, 1)
+    same = (sample(following, landing) - now).abs().mean(1) < _SAME_COLOUR
+    found = (same & evidence.visible_flow().flatten(0, 1)).float().mean((-1, -2)).view(b, f - 1)
+    usual = found.median(dim=1).values
+    value = (found.amin(1) / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
+    return TermResult(value, (usual > _LEAST_FOUND) & (f > _CUT_STEPS), "too little is found again from step to step")
+
+
+def picture_guard(evidence: Evidence) -> TermResult:
+    """Share of frames that are neither black nor uniform, times twice the share of steps that change, at most 1.
+
+    Half of the steps may rest: under a fixed camera nothing moves while a mover is hidden.
+    """
+    small = torch.nn.functional.adaptive_avg_pool2d(evidence.video.flatten(0, 1), 16).unflatten(
+        0, evidence.video.shape[:2]
+    )
+    shows = (small.mean((2, 3, 4)) > _DARK) & (small.std((2, 3, 4)) > _FLAT)
+    changes = small.diff(dim=1).abs().mean((2, 3, 4)) > _FROZEN
+    value = shows.float().mean(1) * (2 * changes.float().mean(1)).clamp(max=1)
+    return TermResult(value, torch.ones_like(shows[:, 0]), "")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ class TermResult:
 
     values: Tensor  # [b] in [0, 1]
     applicable: Tensor  # [b] bool
-    reason: str  # why the term abstains where it does
+    reason: str | tuple[str, ...]  # why the term abstains where it does: for all clips, or one per clip
+
+    def reason_of(self, index: int) -> str:
+        return self.reason if isinstance(self.reason, str) else self.reason[index]
 
 
 Term = Callable[[Evidence], TermResult]

@@ -1,0 +1,66 @@
+"""A judge: any vision-language model that `transformers` loads, read off as an expectation over digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+DIGITS = "0123456789"
+
+
+def digit_tokens(tokenizer: Any) -> list[int]:
+    """The token of each digit as an answer would start with it; ``ValueError`` where one has no token of its own."""
+    unknown, found = tokenizer.unk_token_id, []
+    for digit in DIGITS:
+        ids = tokenizer.encode(digit, add_special_tokens=False)
+        # some tokenizers put a word-start marker in front: the digit is then the last of two
+        if not ids or ids[-1] == unknown or digit not in tokenizer.decode(ids[-1:]):
+            raise ValueError(f"the judge's tokenizer has no token for the digit {digit}; use another model")
+        found.append(int(ids[-1]))
+    if len(set(found)) != len(DIGITS):
+        raise ValueError("the judge's tokenizer does not tell digits apart; use another model")
+    return found
+
+
+class TransformersJudge:
+    """Answers questions about pictures with the expected digit, as a share of 9.
+
+    The expectation over the digits' probabilities is finer than the likeliest digit and needs one forward pass.
+    ``model`` is a folder or a hub id. Raises ``ValueError`` where there is no such model, or it cannot chat.
+    """
+
+    def __init__(self, model: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        try:
+            self._processor: Any = AutoProcessor.from_pretrained(model)
+            self._model: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype).to(device).eval()
+        except (OSError, ValueError) as error:
+            raise ValueError(f"no vision-language model at {str(model)!r}: {error}") from error
+        if not getattr(self._processor, "chat_template", None):
+            raise ValueError(f"{str(model)!r} has no chat template; use an instruction-tuned model")
+        self._digits = digit_tokens(self._processor.tokenizer)
+        self.name = str(model)
+
+    @torch.inference_mode()
+    def __call__(self, frames: Tensor, questions: list[str]) -> Tensor:
+        """Expected digit / 9, ``[n]``, of ``frames`` ``[n, 3, h, w]`` in [0, 1], each with its question.
+
+        Raises ``ValueError`` when there are not as many questions as frames.
+        """
+        if len(frames) != len(questions):
+            raise ValueError(f"{len(frames)} frames need as many questions, not {len(questions)}")
+        pixels = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        values = []
+        for picture, question in zip(pixels, questions, strict=True):  # one by one: padding would shift the answer
+            chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
+            text = self._processor.apply_chat_template(chat, add_generation_prompt=True)
+            inputs = self._processor(text=text, images=[Image.fromarray(picture)], return_tensors="pt")
+            logits = self._model(**inputs.to(self._model.device)).logits[0, -1, self._digits].float()
+            levels = torch.arange(len(DIGITS), device=logits.device, dtype=logits.dtype)
+            values.append((logits.softmax(-1) * levels).sum() / levels[-1])
+        return torch.stack(values).to(frames.device)

@@ -1,0 +1,91 @@
+"""Adapters to networks that look at all frames of a clip together, or that come in packages of their own."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from worldr1.estimators.depth import MAX_DEPTH_M
+
+_USUAL_M = 3.0  # median that a clip without a scale is given
+
+
+def _package(name: str, install: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(f"this depth backend needs the package {name!r}: {install}") from error
+
+
+def _device(device: str | None) -> torch.device:
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _scaled(depth: Tensor) -> Tensor:
+    """Depth ``[f, h, w]`` of one clip to a median of 3 m."""
+    seen = depth[torch.isfinite(depth) & (depth > 0)]
+    if len(seen) == 0:
+        raise ValueError("the depth network found no depth in this clip")
+    return (depth * (_USUAL_M / seen.median())).nan_to_num(MAX_DEPTH_M).clamp(0.05, MAX_DEPTH_M)
+
+
+def _to_size(depth: Tensor, height: int, width: int) -> Tensor:
+    return torch.nn.functional.interpolate(depth[:, None].float(), (height, width), mode="bilinear")[:, 0]
+
+
+class VGGTDepth:
+    """Depth of a clip from VGGT (Wang et al. 2025), package ``vggt``; up to a scale per clip."""
+
+    metric, clipwise = False, True
+
+    def __init__(self, model: str = "facebook/VGGT-1B", device: str | None = None) -> None:
+        models = _package("vggt.models.vggt", "pip install git+https://github.com/facebookresearch/vggt")
+        self.device = _device(device)
+        self.model = models.VGGT.from_pretrained(model).to(self.device).eval()
+
+    @torch.inference_mode()
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Depth ``[f, h, w]`` of one clip ``[f, 3, h, w]`` in [0, 1]."""
+        height, width = frames.shape[-2:]
+        factor = 518 / max(height, width)
+        size = [max(14, round(factor * s / 14) * 14) for s in (height, width)]
+        resized = torch.nn.functional.interpolate(frames, size, mode="bicubic", antialias=True).clamp(0, 1)
+        depth = self.model(resized[None].to(self.device))["depth"][0, ..., 0]
+        return _scaled(_to_size(depth, height, width).to(frames.device))
+
+
+class DepthAnything3Depth:
+    """Depth of a clip from Depth Anything 3, package ``depth_anything_3``; up to a scale per clip."""
+
+    metric, clipwise = False, True
+
+    def __init__(self, model: str = "depth-anything/DA3-LARGE", device: str | None = None) -> None:
+        api = _package("depth_anything_3.api", "pip install git+https://github.com/ByteDance-Seed/Depth-Anything-3")
+        self.model = api.DepthAnything3.from_pretrained(model).to(_device(device))
+
+    @torch.inference_mode()
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Depth ``[f, h, w]`` of one clip ``[f, 3, h, w]`` in [0, 1]."""
+        pictures = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        depth = torch.as_tensor(self.model.inference(list(pictures)).depth)
+        return _scaled(_to_size(depth, *frames.shape[-2:]).to(frames.device))
+
+
+class MoGeDepth:
+    """Metric depth of single frames from MoGe-2 (Wang et al. 2025), package ``moge``."""
+
+    metric, clipwise = True, False
+
+    def __init__(self, model: str = "Ruicheng/moge-2-vitl", device: str | None = None) -> None:
+        models = _package("moge.model.v2", "pip install git+https://github.com/microsoft/MoGe")
+        self.device = _device(device)
+        self.model = models.MoGeModel.from_pretrained(model).to(self.device).eval()
+
+    @torch.inference_mode()
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Depth ``[n, h, w]`` in metres of frames ``[n, 3, h, w]`` in [0, 1]; the sky is `MAX_DEPTH_M` away."""
+        depth = torch.stack([self.model.infer(frame.to(self.device))["depth"] for frame in frames])
+        return depth.to(frames).nan_to_num(MAX_DEPTH_M, MAX_DEPTH_M, 0.05).clamp(0.05, MAX_DEPTH_M)

@@ -1,0 +1,103 @@
+"""Estimators by name; whatever is no name of ours is a folder or hub id that `transformers` loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+
+def _tiny_depth() -> Any:
+    from worldr1.estimators.depth import TransformersDepth
+
+    return TransformersDepth()
+
+
+def _dis() -> Any:
+    from worldr1.estimators.flow import DISFlow
+
+    return DISFlow()
+
+
+def _raft(model: str) -> Any:
+    from worldr1.estimators.raft import RAFTFlow
+
+    return RAFTFlow(model)
+
+
+def _multiview(name: str) -> Any:
+    from worldr1.estimators import multiview
+
+    return getattr(multiview, name)()
+
+
+# names of published checkpoints are spelled as on the hub; a name maps to a function that loads it
+DEPTH: dict[str, Callable[[], Any]] = {
+    "tiny": _tiny_depth,
+    "depth-anything-3": lambda: _multiview("DepthAnything3Depth"),
+    "vggt": lambda: _multiview("VGGTDepth"),
+    "moge": lambda: _multiview("MoGeDepth"),
+}
+FLOW: dict[str, Callable[[], Any]] = {
+    "dis": _dis,
+    "raft_small": lambda: _raft("raft_small"),
+    "raft_large": lambda: _raft("raft_large"),
+}
+
+
+def _unknown(kind: str, name: str, names: dict[str, Callable[[], Any]], hub: bool) -> ValueError:
+    close = get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(names)}"
+    other = ", a folder, or a hub id (owner/name)" if hub else ""
+    return ValueError(f"unknown {kind} estimator {name!r}; {hint}{other}")
+
+
+def _is_model(name: str) -> bool:
+    return "/" in name or Path(name).is_dir()
+
+
+def make_depth(name: str, cache: Path | None = None) -> Callable[[Tensor], Tensor]:
+    """A depth estimator by name, folder or hub id, its answers kept in ``cache``.
+
+    Raises ``ValueError`` for an unknown name, ``ImportError`` naming the missing package, ``OSError`` for a model
+    that cannot be loaded.
+    """
+    if name in DEPTH:
+        estimator = DEPTH[name]()
+    elif _is_model(name):
+        from worldr1.estimators.depth import TransformersDepth
+
+        estimator = TransformersDepth(name)
+    else:
+        raise _unknown("depth", name, DEPTH, hub=True)
+    kept: Callable[[Tensor], Tensor] = _kept(estimator, f"depth:{name}", cache)
+    return kept
+
+
+def make_flow(name: str, cache: Path | None = None) -> Callable[[Tensor, Tensor], Tensor]:
+    """A flow estimator by name; raises as `make_depth` does."""
+    if name not in FLOW:
+        raise _unknown("flow", name, FLOW, hub=False)
+    kept: Callable[[Tensor, Tensor], Tensor] = _kept(FLOW[name](), f"flow:{name}", cache)
+    return kept
+
+
+def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Tensor]:
+    """Deep features from a folder or hub id, for example ``facebook/dinov2-small``; raises as `make_depth` does."""
+    from worldr1.estimators.features import TransformersFeatures
+
+    if not _is_model(name):
+        raise _unknown("feature", name, {"facebook/dinov2-small": dict}, hub=True)
+    kept: Callable[[Tensor], Tensor] = _kept(TransformersFeatures(name), f"features:{name}", cache)
+    return kept
+
+
+def _kept(estimator: Any, model: str, cache: Path | None) -> Any:
+    if cache is None:
+        return estimator
+    from worldr1.estimators.cache import Cached
+
+    return Cached(estimator, model, cache)

@@ -1,0 +1,92 @@
+"""The full set of terms for any footage, on estimators chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from worldr1.estimators.registry import make_depth, make_features, make_flow
+from worldr1.rewards.camera import camera_term
+from worldr1.rewards.composite import WorldReward
+from worldr1.rewards.depth import depth_term
+from worldr1.rewards.epipolar import epipolar_term
+from worldr1.rewards.evidence import SegmentEstimator
+from worldr1.rewards.flow import flow_term
+from worldr1.rewards.guards import (
+    Floor,
+    continuity_guard,
+    floor_guard,
+    motion,
+    picture_guard,
+    saturation,
+    sharpness,
+    texture,
+)
+from worldr1.rewards.held_out_view import Perceptual, held_out_view
+from worldr1.rewards.parallax import parallax_seen_term
+from worldr1.rewards.photometric import photometric_term
+from worldr1.rewards.pose_divergence import pose_divergence_term
+from worldr1.rewards.reappearance import reappearance
+from worldr1.rewards.semantic import Judge, semantic
+from worldr1.rewards.term import Term
+from worldr1.rewards.volume import volume_term
+
+GENERAL: dict[str, Term] = {
+    "depth": depth_term,
+    "flow": flow_term,
+    "epipolar": epipolar_term,
+    "held_out_view": held_out_view(),
+    "pose_divergence": pose_divergence_term,
+    "photometric": photometric_term,
+    "camera": camera_term,
+    "parallax": parallax_seen_term,
+    "continuity": continuity_guard,
+    "picture": picture_guard,
+}
+# these need to know the objects well: on clusters of motion they punished honest pushes
+OF_OBJECTS: dict[str, Term] = {"volume": volume_term, "reappearance": reappearance()}
+_MEASURES = {"sharpness": sharpness, "motion": motion, "texture": texture, "saturation": saturation}
+
+
+def make_general_reward(
+    depth: str = "tiny",
+    flow: str = "dis",
+    segments: SegmentEstimator | None = None,
+    *,
+    features: str | None = None,
+    perceptual: Perceptual | None = None,
+    judge: Judge | None = None,
+    base: Mapping[str, float] | None = None,
+    floors: Mapping[str, Floor] | None = None,
+    cache: Path | None = None,
+) -> WorldReward:
+    """Every term of `GENERAL`, and what the options add, on estimators of `estimators.registry`.
+
+    ``segments`` (ids of objects, from whatever knows them) adds the terms `OF_OBJECTS`; ``features`` joins the
+    reappearance term, ``perceptual`` the held-out view; ``judge`` with ``base`` (its answers about the base model's
+    samples, `semantic.calibrate`) adds the semantic term; ``floors`` adds guards by name. Answers of depth, flow
+    and features are kept in ``cache``. Raises as the registry does, and ``ValueError`` for a judge without ``base``,
+    features without segments or an unknown guard.
+    """
+    terms = GENERAL | (OF_OBJECTS if segments is not None else {})
+    if features is not None and segments is None:
+        raise ValueError("features are for the reappearance term, which needs segments")
+    if features is not None:
+        terms["reappearance"] = reappearance(make_features(features, cache))
+    if perceptual is not None:
+        terms["held_out_view"] = held_out_view(perceptual)
+    if judge is not None:
+        if base is None:
+            raise ValueError("a judge needs base: its answers about the base model's samples, from semantic.calibrate")
+        terms["semantic"] = semantic(judge, base)
+    for name, floor in (floors or {}).items():
+        if name not in _MEASURES:
+            raise ValueError(f"unknown guard {name!r}; use some of {', '.join(_MEASURES)}")
+        terms[name] = floor_guard(_MEASURES[name], floor)
+    return WorldReward(
+        terms,
+        make_depth(depth, cache),
+        make_flow(flow, cache),
+        segments,
+        refine_camera=True,
+    )

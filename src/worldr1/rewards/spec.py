@@ -1,0 +1,87 @@
+"""What a reward is made of: every term's name, kind, weight and applicability in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.term import Term, TermResult
+
+Kind = Literal["term", "gate", "guard"]
+Condition = Callable[[Evidence], Tensor]
+
+
+def always(evidence: Evidence) -> Tensor:
+    """Every clip: ``[b]``."""
+    return torch.ones(len(evidence.video), dtype=torch.bool, device=evidence.video.device)
+
+
+def camera_may_move(evidence: Evidence) -> Tensor:
+    """Clips ``[b]`` whose prompt does not ask for a fixed camera."""
+    return ~evidence.still_camera()
+
+
+@dataclass(frozen=True)
+class TermSpec:
+    """How a term takes part in a score."""
+
+    name: str
+    kind: Kind = "term"  # terms enter by weighted geometric mean; the gate and guards multiply
+    weight: float = 1.0  # exponent in the geometric mean; of no account for a gate or guard
+    applies: Condition = always  # a term may abstain on top of this
+    reason: str = ""  # why it abstains where it does not apply
+    differentiable: bool = False  # with respect to video and depth; flow, camera and masks are held
+
+
+_FIXED = "the prompt asks for a fixed camera"
+
+SPECS: dict[str, TermSpec] = {
+    spec.name: spec
+    for spec in (
+        TermSpec("depth", applies=camera_may_move, reason=_FIXED, differentiable=True),
+        TermSpec("flow", applies=camera_may_move, reason=_FIXED, differentiable=True),
+        TermSpec("constancy", differentiable=True),
+        TermSpec("camera"),
+        TermSpec("prompt"),
+        TermSpec("epipolar", applies=camera_may_move, reason=_FIXED),
+        TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED),
+        TermSpec("pose_divergence", applies=camera_may_move, reason=_FIXED),
+        TermSpec("volume"),
+        TermSpec("reappearance"),
+        TermSpec("photometric"),
+        TermSpec("smoothness"),
+        TermSpec("semantic", weight=0.5),
+        TermSpec("parallax", "gate", applies=camera_may_move, reason=_FIXED),
+        TermSpec("sharpness", "guard", differentiable=True),
+        TermSpec("motion", "guard"),
+        TermSpec("texture", "guard"),
+        TermSpec("saturation", "guard", differentiable=True),
+        TermSpec("continuity", "guard"),
+        TermSpec("picture", "guard"),
+    )
+}
+
+
+def spec_of(name: str) -> TermSpec:
+    """The spec of a term; one that is not in the table is a term of weight 1 that always applies."""
+    return SPECS.get(name, TermSpec(name))
+
+
+def evaluate(name: str, term: Term, evidence: Evidence) -> TermResult:
+    """The term's answer, held back where its spec says that it does not apply."""
+    result, spec = term(evidence), spec_of(name)
+    applies = spec.applies(evidence)
+    if bool(applies.all()):
+        return result
+    reasons = tuple(result.reason_of(i) if ok else spec.reason for i, ok in enumerate(applies.tolist()))
+    return replace(result, applicable=result.applicable & applies, reason=reasons)
+
+
+def differentiable(names: Iterable[str]) -> list[str]:
+    """Those of the terms that pass gradients."""
+    return [n for n in names if spec_of(n).differentiable]

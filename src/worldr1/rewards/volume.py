@@ -1,0 +1,106 @@
+"""Volume term: an object stays as large as it was while the camera looks at it from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.term import TermResult
+
+TAU = 0.35  # change of log volume, beyond what honest views show, that brings the score to 1/e
+SLACK = 0.25  # of log volume: a box shows its side or its diagonal, and depth edges are soft
+_LEAST_PIXELS, _LEAST_SHARE = 16, 0.004  # of an object in a frame, the larger one
+_LEAST_FRAMES = 3
+_ANGLE_DEG = 6.0  # change of the viewing angle at which two views count fully
+_LEAST_ANGLE_DEG = 2.0  # the largest change of an object's viewing angle below which it is no evidence
+_TAILS = (0.05, 0.95)  # quantiles that bound an object: points at its edge lie on what is behind
+_REASON = "no whole object is seen from different sides"
+
+
+@dataclass(frozen=True)
+class Extents:
+    """One object over the frames in which all of it is seen."""
+
+    log_volume: Tensor  # [k] of the cube of its extent, m³
+    direction: Tensor  # [k, 3] unit, from the object to the camera
+    frames: list[int]
+
+
+def extents(evidence: Evidence, clip: int, points: Tensor, instance: int) -> Extents | None:
+    """Size over time of an object with ``points`` ``[f, h, w, 3]`` in the world; ``None`` with too few frames."""
+    assert evidence.segments is not None
+    ids = evidence.segments[clip]
+    mine = ids == instance
+    least = max(_LEAST_PIXELS, _LEAST_SHARE * mine[0].numel())
+    cut = mine[:, 0].any(-1) | mine[:, -1].any(-1) | mine[:, :, 0].any(-1) | mine[:, :, -1].any(-1)
+    volumes, directions, frames = [], [], []
+    for t in torch.nonzero((mine.sum((-1, -2)) >= least) & ~cut).flatten().tolist():
+        if _covered(evidence.depth_m[clip, t], mine[t]):
+            continue
+        own = points[t][mine[t]]
+        own = own[evidence.depth_m[clip, t][mine[t]] < 1.5 * evidence.depth_m[clip, t][mine[t]].median()]
+        volumes.append(log_volume(own))
+        line = evidence.c2w[clip, t, :3, 3] - own.median(0).values
+        directions.append(torch.nn.functional.normalize(line, dim=0))
+        frames.append(t)
+    if len(frames) < _LEAST_FRAMES:
+        return None
+    return Extents(torch.stack(volumes), torch.stack(directions), frames)
+
+
+def log_volume(points: Tensor) -> Tensor:
+    """Logarithm of the volume in m³ of the cube of an object's extent, from points ``[n, 3]`` of its visible side; 0-d.
+
+    The extent is the geometric mean of the vertical one and the largest horizontal one, both between quantiles:
+    neither depends on which way the object faces, as far as one side can tell.
+    """
+    tails = torch.tensor(_TAILS, dtype=points.dtype, device=points.device)
+    low, high = points[:, 1].quantile(tails)
+    flat = (points - points.mean(0))[:, [0, 2]]
+    axis = torch.linalg.eigh(flat.T @ flat).eigenvectors[:, -1]
+    left, right = (flat @ axis).quantile(tails)
+    volume: Tensor = 1.5 * ((high - low).clamp(min=1e-3).log() + (right - left).clamp(min=1e-3).log())
+    return volume
+
+
+def _covered(depth_m: Tensor, mine: Tensor) -> bool:
+    """Whether something nearer touches more than a twenty-fifth of the object's outline."""
+    rim = torch.nn.functional.max_pool2d(mine[None, None].to(depth_m), 3, 1, 1)[0, 0].bool() & ~mine
+    edge = depth_m[mine].quantile(0.1)
+    return bool((depth_m[rim] < 0.92 * edge).float().mean() > 0.04)
+
+
+def change(size: Extents) -> Tensor | None:
+    """Mean absolute difference of log volume over pairs of views, by how far the viewing angle moved; 0-d.
+
+    ``None`` where it hardly moved: without a new view a constant size is no evidence.
+    """
+    cosine = (size.direction @ size.direction.T).clamp(-1, 1)
+    angle = torch.rad2deg(torch.arccos(cosine.where(~torch.eye(len(cosine), dtype=torch.bool), 1.0)))
+    if float(angle.max()) < _LEAST_ANGLE_DEG:
+        return None
+    weight = (angle / _ANGLE_DEG).clamp(max=1)
+    difference = (size.log_volume[:, None] - size.log_volume).abs()
+    return (weight * difference).sum() / weight.sum()
+
+
+def volume_term(evidence: Evidence) -> TermResult:
+    """exp(−max(0, c − .25)/.35), c the `change` of the object that changes most.
+
+    Objects are the evidence's segments; frames in which an object is cut off or partly covered are left out.
+    """
+    b = len(evidence.video)
+    values, told = evidence.video.new_ones(b), torch.zeros(b, dtype=torch.bool, device=evidence.video.device)
+    if evidence.segments is None:
+        return TermResult(values, told, "there are no segments; give the reward a segment estimator")
+    world = evidence.world_points()
+    for i in range(b):
+        found = [extents(evidence, i, world[i], k) for k in evidence.segments[i].unique().tolist() if k > 0]
+        changes = [c for size in found if size is not None and (c := change(size)) is not None]
+        if changes:
+            told[i] = True
+            values[i] = torch.exp(-(torch.stack(changes).amax() - SLACK).clamp(min=0) / TAU)
+    return TermResult(values, told, _REASON)

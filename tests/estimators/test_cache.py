@@ -1,0 +1,99 @@
+"""The cache: nothing is computed twice, nothing is mistaken, the folder stays small."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from worldr1.estimators.cache import Cached, key_of
+
+
+class Counting:
+    def __init__(self, factor: float = 2.0) -> None:
+        self.factor, self.rows = factor, 0
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        self.rows += len(inputs[0])
+        return self.factor * sum(inputs)
+
+
+def test_rows_are_found_again_in_other_batches(tmp_path: Path) -> None:
+    inner = Counting()
+    cached = Cached(inner, "double", tmp_path)
+    x = torch.arange(12.0).view(4, 3)
+    torch.testing.assert_close(cached(x[:3]), 2 * x[:3])
+    torch.testing.assert_close(cached(x[[3, 1, 0]]), 2 * x[[3, 1, 0]])
+    assert inner.rows == 4
+    torch.testing.assert_close(Cached(Counting(5.0), "double", tmp_path)(x), 2 * x)  # another process
+
+
+def test_pairs_have_keys_of_their_own(tmp_path: Path) -> None:
+    inner = Counting()
+    cached = Cached(inner, "sum", tmp_path)
+    a, b = torch.zeros(1, 2), torch.ones(1, 2)
+    for pair in ((a, b), (b, a), (a, a), (a, b)):
+        cached(*pair)
+    assert inner.rows == 3
+
+
+def test_keys_tell_models_shapes_and_types_apart() -> None:
+    x = torch.zeros(2, 6)
+    keys = {key_of("a", (x,)), key_of("b", (x,)), key_of("a", (x.view(3, 4),)), key_of("a", (x.int(),)),
+            key_of("a", (x[:1], x[1:]))}  # fmt: skip
+    assert len(keys) == 5
+    assert key_of("a", (torch.ones(4, 3).T,)) == key_of("a", (torch.ones(3, 4),))
+
+
+def test_a_clip_is_one_entry_where_frames_depend_on_each_other(tmp_path: Path) -> None:
+    class Clipwise(Counting):
+        metric, clipwise = False, True
+
+    inner = Clipwise()
+    cached = Cached(inner, "clip", tmp_path)
+    assert cached.clipwise
+    assert not cached.metric
+    x = torch.arange(12.0).view(4, 3)
+    cached(x)
+    torch.testing.assert_close(cached(x), 2 * x)
+    assert inner.rows == 4
+    cached(x[:2])
+    assert inner.rows == 6
+
+
+def test_broken_entries_are_computed_again(tmp_path: Path) -> None:
+    inner = Counting()
+    cached = Cached(inner, "double", tmp_path)
+    x = torch.ones(1, 3)
+    cached(x)
+    (entry,) = tmp_path.iterdir()
+    entry.write_bytes(b"half")
+    torch.testing.assert_close(cached(x), 2 * x)
+    assert inner.rows == 2
+    assert [p.suffix for p in tmp_path.iterdir()] == [".safetensors"]
+
+
+def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
+    inner = Counting()
+    cached = Cached(inner, "double", tmp_path, max_bytes=25_000)
+    x = torch.arange(10_000.0).view(10, 1000)  # 4 kB each
+    for i in range(5):
+        cached(x[i : i + 1])
+        for age, path in enumerate(sorted(tmp_path.iterdir(), key=lambda p: p.stat().st_mtime_ns)):
+            os.utime(path, ns=(age, age + i))  # timestamps that do not depend on the clock's grain
+    cached(x[:1])  # used again
+    cached(x[5:8])
+    assert sum(p.stat().st_size for p in tmp_path.iterdir()) <= 25_000
+    before = inner.rows
+    cached(x[:1])
+    assert inner.rows == before
+    cached(x[1:2])
+    assert inner.rows == before + 1
+
+
+def test_a_cache_of_no_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Cached(Counting(), "double", tmp_path, max_bytes=0)

@@ -1,0 +1,173 @@
+"""The table of terms: kinds, weights, applicability; the semantic term; which terms pass gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from rewards.test_camera import asking, path
+from worldr1.rewards import spec
+from worldr1.rewards.camera import camera_term
+from worldr1.rewards.composite import aggregate
+from worldr1.rewards.constancy import constancy_term
+from worldr1.rewards.depth import depth_term
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.flow import flow_term
+from worldr1.rewards.general import GENERAL, make_general_reward
+from worldr1.rewards.guards import Floor, saturation, sharpness
+from worldr1.rewards.motion_field import exponential, refine
+from worldr1.rewards.semantic import calibrate, fixed_frames, semantic
+from worldr1.rewards.splat import splat
+from worldr1.rewards.stack import TERMS
+from worldr1.rewards.term import TermResult
+from worldr1.types import Prompt
+
+
+def toy(prompts: list[Prompt | None] | None = None, dtype: torch.dtype = torch.float64) -> Evidence:
+    """A smooth picture on a slanted plane, seen by a camera that goes sideways; every measurement is exact enough."""
+    b, f, h, w = len(prompts or [None]), 4, 16, 18
+    y, x = torch.meshgrid(torch.arange(h, dtype=dtype), torch.arange(w, dtype=dtype), indexing="ij")
+    clock = torch.arange(f, dtype=dtype).view(1, f, 1, 1)
+    wave = [torch.sin(0.5 * (x + 0.9 * clock) + k) * torch.cos(0.4 * y + 0.5 * k) for k in range(3)]
+    video = (0.5 + 0.3 * torch.stack(wave, 2)).expand(b, f, 3, h, w).clone()
+    depth = (4.0 - 0.08 * y + 0.03 * torch.sin(x)).expand(b, f, h, w).clone()
+    depth[..., 5:11, 6:12] = 2.6 + 0.02 * torch.sin(x + y)[5:11, 6:12]  # something that stands up
+    flow = torch.zeros(b, f - 1, h, w, 2, dtype=dtype)
+    flow[..., 0] = -0.9
+    c2w = torch.eye(4, dtype=dtype).repeat(b, f, 1, 1)
+    c2w[..., 0, 3] = 0.2137 * torch.arange(f, dtype=dtype)
+    c2w[..., 1, 3] = 0.0071 * torch.arange(f, dtype=dtype)  # no pixel may land on the border exactly: masks flip there
+    K = torch.tensor([[16.0, 0, 9], [0, 16, 8], [0, 0, 1]], dtype=dtype).repeat(b, 1, 1)
+    nothing = torch.zeros(b, f, h, w, dtype=torch.bool)
+    return Evidence(video, depth, flow, -flow, K, c2w, flow, nothing, prompts or [None])
+
+
+DIFFERENTIABLE: dict[str, Callable[[Evidence], Tensor]] = {
+    "depth": lambda e: depth_term(e).values,
+    "flow": lambda e: flow_term(e).values,
+    "constancy": lambda e: constancy_term(e).values,
+    "sharpness": sharpness,
+    "saturation": lambda e: saturation(replace(e, video=(e.video - 0.5) * 1.9 + 0.5)),
+}
+
+
+def test_every_term_that_claims_gradients_is_checked_here() -> None:
+    assert set(spec.differentiable(spec.SPECS)) == set(DIFFERENTIABLE)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_gradients_agree_with_finite_differences(name: str) -> None:
+    evidence, generator = toy(), torch.Generator().manual_seed(0)
+    directions = [torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in (evidence.video, evidence.depth_m)]
+
+    def value(step: Tensor) -> Tensor:
+        video = evidence.video + step[0] * directions[0]
+        depth = evidence.depth_m + step[1] * directions[1]
+        return DIFFERENTIABLE[name](replace(evidence, video=video, depth_m=depth)).sum()
+
+    at = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(value(at), at, allow_unused=True)
+    assert slope is not None
+    assert slope.abs().max() > 1e-6  # something is differentiated
+    for i in range(2):
+        h = torch.zeros(2, dtype=torch.float64)
+        h[i] = 1e-7
+        numeric = (value(h) - value(-h)) / 2e-7
+        # one of the toy's 288 pixels may sit on a kink of a maximum
+        assert float(slope[i]) == pytest.approx(float(numeric), rel=5e-3, abs=1e-6)
+
+
+def test_weights_and_kinds_of_the_table_make_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(spec.SPECS, "depth", spec.TermSpec("depth", weight=3.0))
+    assert aggregate({"depth": 0.9, "flow": 0.5}) == pytest.approx((0.9**3 * 0.5) ** 0.25)
+    monkeypatch.setitem(spec.SPECS, "flow", spec.TermSpec("flow", "guard"))
+    assert aggregate({"depth": 0.9, "flow": 0.5}) == pytest.approx(0.45)
+    assert aggregate({"unheard of": 0.3}) == pytest.approx(0.3)
+
+
+def test_a_term_is_held_back_where_its_spec_says_so_clip_by_clip() -> None:
+    def term(evidence: Evidence) -> TermResult:
+        b = len(evidence.video)
+        return TermResult(torch.ones(b), torch.tensor([True, True, False]), "its own reason")
+
+    evidence = toy([Prompt("a"), Prompt("b", facts={"camera": "fixed"}), None])
+    result = spec.evaluate("epipolar", term, evidence)
+    assert result.applicable.tolist() == [True, False, False]
+    assert "fixed camera" in result.reason_of(1)
+    assert result.reason_of(2) == "its own reason"
+    assert spec.evaluate("volume", term, evidence).applicable.tolist() == [True, True, False]
+
+
+def test_new_terms_are_off_in_the_tiny_stack() -> None:
+    assert list(TERMS) == ["depth", "flow", "constancy", "parallax", "camera"]
+    assert {n for n in GENERAL if n not in spec.SPECS} == set()
+
+
+def test_the_general_reward_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(ValueError, match="sharpness"):
+        make_general_reward(floors={"sharpnes": Floor()})
+    with pytest.raises(ValueError, match="calibrate"):
+        make_general_reward(judge=lambda frames, _questions: frames.mean((1, 2, 3)))
+
+
+def test_the_semantic_term_is_relative_to_the_base_models_sample() -> None:
+    asked: list[str] = []
+
+    def judge(frames: Tensor, questions: list[str]) -> Tensor:
+        asked.extend(questions)
+        return frames.mean((1, 2, 3))
+
+    evidence = toy([Prompt("a box"), Prompt("a box"), Prompt("a ball"), None])
+    evidence.video[0], evidence.video[1] = 0.5, 0.7
+    base = calibrate(judge, {"a box": evidence.video[0]})
+    result = semantic(judge, base)(evidence)
+    assert result.applicable.tolist() == [True, True, False, False]
+    assert float(result.values[0]) == pytest.approx(0.5, abs=1e-6)
+    assert float(result.values[1]) == pytest.approx(1 / (1 + math.exp(-2.0)), abs=1e-6)
+    assert all('"a box"' in q for q in asked)
+    assert fixed_frames(16) == [2, 6, 10, 14] or fixed_frames(16) == [1, 5, 9, 13] or len(fixed_frames(16)) == 4
+    assert max(fixed_frames(5)) < 5
+
+
+def test_the_nearest_points_win_and_lie_where_they_project() -> None:
+    pixels = torch.tensor([[[2.5, 1.5], [2.5, 1.5], [4.0, 3.5]]])
+    depth, values = torch.tensor([[3.0, 2.0, 1.0]]), torch.tensor([[[1.0], [0.2], [0.6]]])
+    picture, cover = splat(pixels, depth, values, torch.ones(1, 3), 5, 6)
+    assert float(picture[0, 0, 1, 2]) == pytest.approx(0.2)
+    assert float(cover[0, 3, 3]) == pytest.approx(0.5)
+    assert float(cover[0, 3, 4]) == pytest.approx(0.5)
+    assert float(picture[0, 0, 3, 4]) == pytest.approx(0.6)
+    assert float(cover.sum()) == pytest.approx(2.0)
+
+
+def test_refining_finds_the_motion_behind_a_flow() -> None:
+    from worldr1.geometry.camera import lift, pixel_grid, project, transform
+
+    evidence = toy(dtype=torch.float32)
+    points, K = lift(evidence.depth_m[:, 0], evidence.K), evidence.K
+    true = exponential(torch.tensor([[0.2, -0.05, -0.3, 0.02, -0.05, 0.03]]))
+    flow = project(transform(true, points), K) - pixel_grid(16, 18, points)
+    flow[:, 4:8, 4:8] += 3.0  # something moves by itself
+    found = refine(torch.eye(4)[None], points, K, flow, torch.ones(1, 16, 18), iterations=8)
+    torch.testing.assert_close(found, true, atol=5e-3, rtol=0)
+
+
+def camera_value(found: Tensor, prompt: Prompt, *, metric: bool) -> float:
+    evidence = replace(toy([prompt]), c2w=found[None], metric=metric)
+    return float(camera_term(evidence).values[0])
+
+
+@pytest.mark.parametrize("move", ["push in", "orbit left", "truck right"])
+def test_without_a_scale_the_camera_term_forgives_one_but_not_creeping(move: str) -> None:
+    found = path(move)
+    scaled = found.clone()
+    scaled[:, :3, 3] *= 2.5
+    assert camera_value(scaled, asking(move), metric=False) > 0.95
+    assert camera_value(scaled, asking(move), metric=True) < 0.7
+    scaled[:, :3, 3] *= 0.01
+    assert camera_value(scaled, asking(move), metric=False) < 0.2
