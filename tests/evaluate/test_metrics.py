@@ -11,8 +11,8 @@ from worldr1.evaluate.inspector import CAMERAS, load_inspector
 from worldr1.evaluate.metrics import Instruments, bootstrap_ci, compare, measure
 from worldr1.evaluate.motion import FarnebackFlow
 from worldr1.types import Prompt
-from worldr1.worlds.render import render_clips
 from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
+from worldr1.worlds.tiny.render import render_clips
 
 NUM = 64
 UNSEEN = 4242  # a corpus seed that no network was trained on

@@ -1,0 +1,84 @@
+"""``worldr1 validate-rewards``: is the reward right about worlds whose truth is known?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from worldr1.commands.arguments import ValidateRewards as Arguments
+from worldr1.evaluate.bench.attack import AttackConfig, attack
+from worldr1.evaluate.bench.bench import Row, run_named
+from worldr1.evaluate.bench.config import QUICK, BenchConfig
+from worldr1.evaluate.bench.judges import JUDGES
+from worldr1.evaluate.bench.statistics import summarise
+from worldr1.evaluate.bench.table import chart, checks, markdown
+from worldr1.rewards.composite import aggregate
+
+_BY_DEFAULT = ("oracle", "estimated")
+_ANSWERS = {True: "yes", False: "no", None: "not measured"}
+_QUICK_ATTACK = AttackConfig(scenes=1, population=8, elites=3, iterations=4)
+
+
+def run_validate(arguments: Arguments) -> None:
+    """Render, score, and write the tables. Raises ``ValueError`` for a bench that cannot be made."""
+    names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
+    config = replace(
+        QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes), seed=arguments.seed, stack=arguments.stack
+    )
+    console = Console(stderr=True)
+    rows: list[Row] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("worlds", total=config.scenes)
+        for part in run_named(config, names, arguments.workers):
+            rows += part
+            bar.advance(task)
+    rows.sort(key=lambda r: r.world)  # workers finish in any order
+    judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
+    summary = summarise(rows, dict.fromkeys(names, aggregate))
+    found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
+    command = _command(arguments, names)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    result = {
+        "command": command,
+        "bench": asdict(config),
+        "checks": checks(summary),
+        "judges": summary,
+        "attack": found,
+    }
+    _write(arguments.out / "validation.json", json.dumps(result, indent=1, allow_nan=False))
+    _write(arguments.out / "validation.md", markdown(summary, command, found))
+    _write(arguments.out / "validation.svg", chart(summary))
+    _print(result, arguments.out)
+
+
+def _command(arguments: Arguments, names: tuple[str, ...]) -> str:
+    size = ["--quick"] if arguments.quick else [f"--scenes {arguments.scenes}"]
+    chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
+    return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
+
+
+def _write(path: Path, text: str) -> None:
+    """Under a temporary name first: a table that is there is complete."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _print(result: dict[str, Any], out: Path) -> None:
+    table = Table("demanded", *result["checks"], box=None, pad_edge=False)
+    for name in dict.fromkeys(n for found in result["checks"].values() for n in found):
+        answers = [_ANSWERS[found.get(name)] for found in result["checks"].values()]
+        table.add_row(name, *answers)
+    console = Console()
+    console.print(table)
+    for judge, found in result["attack"].items():
+        verdict = "is consistent" if found["consistent"] else "cheats"
+        console.print(f"{judge}: the clip it likes best {verdict} ({found['score']:.3f})")
+    console.print(f"{out / 'validation.md'}")

@@ -1,0 +1,1 @@
+"""Is a reward right? Rendered worlds with exact truth, broken in named ways, against any reward."""

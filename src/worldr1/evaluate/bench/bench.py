@@ -1,0 +1,139 @@
+"""The bench: clean worlds and their broken twins, scored by any reward, one row a clip."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+
+import numpy as np
+
+from worldr1.evaluate.bench.catalogue import AMOUNTS, CASES, STAGES, Case
+from worldr1.evaluate.bench.config import BenchConfig
+from worldr1.evaluate.bench.judges import JUDGES, Judge, answer
+from worldr1.evaluate.bench.shown import Shown, render
+from worldr1.evaluate.bench.stages import PATHS, film, world
+from worldr1.executor import run_local
+from worldr1.types import Rollout
+from worldr1.worlds.scene import Scene
+
+CLEAN = "clean"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A clip's score."""
+
+    judge: str
+    world: int
+    path: str
+    stage: str
+    case: str  # a key of `CASES`, or `CLEAN`
+    severity: int  # 0 for clean
+    value: float | None
+    parts: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def cells_of(case: Case, config: BenchConfig) -> list[tuple[int, str]]:
+    """Worlds and paths on which a case is shown: different worlds first, the paths in turn."""
+    count = min(config.cells, config.scenes * len(case.paths))
+    offset = zlib.crc32(case.name.encode())
+    cells = []
+    for k in range(count):
+        if count > config.scenes:  # each round takes every world along its next path
+            cells.append((k % config.scenes, case.paths[(k // config.scenes + k % config.scenes) % len(case.paths)]))
+        else:
+            cells.append(((offset + k * config.scenes // count) % config.scenes, case.paths[k % len(case.paths)]))
+    return cells
+
+
+def clean_scene(config: BenchConfig, index: int, path: str, stage: str = "") -> Scene:
+    """A clean world as filmed, with what a stage builds into it. Raises ``ValueError`` where that has no place."""
+    base = world(config.seed, index, config.num_frames)
+    filmed = replace(base, camera=film(base, path))
+    return STAGES[stage](filmed) if stage else filmed
+
+
+def _rng(config: BenchConfig, index: int, path: str, case: Case) -> np.random.Generator:
+    """The same for all severities, so that one edit grows."""
+    return np.random.default_rng((config.seed, index, PATHS.index(path), zlib.crc32(case.name.encode())))
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A clip before it is scored."""
+
+    path: str
+    stage: str
+    case: str
+    severity: int
+    shown: Shown
+    asked: Shown
+
+
+def world_clips(config: BenchConfig, index: int) -> list[Slot]:
+    """All clips of one world: clean ones first, then those of every case that has it in a cell.
+
+    A cell whose edit has nothing to be seen on in this world (its ``ValueError``) is left out.
+    """
+    scenes: dict[tuple[str, str], Scene] = {(path, ""): clean_scene(config, index, path) for path in PATHS}
+    edited: list[tuple[str, Case, int, Scene]] = []
+    painted: list[tuple[str, Case, int]] = []
+    for case in CASES.values():
+        for path in [p for i, p in cells_of(case, config) if i == index]:
+            try:
+                key = (path, case.stage)
+                if key not in scenes:
+                    scenes[key] = clean_scene(config, index, path, case.stage)
+                for severity in case.severities:
+                    if case.scene_edit is None:
+                        painted.append((path, case, severity))
+                    else:
+                        scene = case.scene_edit(scenes[key], _rng(config, index, path, case), AMOUNTS[severity])
+                        edited.append((path, case, severity, scene))
+            except ValueError:
+                continue
+    shown = render([*scenes.values(), *(s for *_, s in edited)], config.size, config.size)
+    clean = dict(zip(scenes, shown, strict=False))
+    slots = [Slot(path, stage, CLEAN, 0, s, s) for (path, stage), s in clean.items()]
+    for (path, case, severity, _), s in zip(edited, shown[len(scenes) :], strict=True):
+        # an honest clip answers a prompt for its own camera, a broken one that of its clean twin
+        slots.append(
+            Slot(path, case.stage, case.name, severity, s, s if case.kind == "positive" else clean[path, case.stage])
+        )
+    for path, case, severity in painted:
+        assert case.clip_edit is not None, case.name
+        source = clean[path, case.stage]
+        broken = case.clip_edit(source, _rng(config, index, path, case), AMOUNTS[severity])
+        slots.append(Slot(path, case.stage, case.name, severity, broken, source))
+    return slots
+
+
+def score_world(config: BenchConfig, judges: Sequence[Judge], index: int) -> list[Row]:
+    """Rows of one world, the judges one after the other."""
+    slots, rows = world_clips(config, index), []
+    for judge in judges:
+        for first in range(0, len(slots), config.batch):
+            part = slots[first : first + config.batch]
+            if judge.learn is not None:
+                judge.learn([s.shown for s in part])
+            samples: list[Rollout] = [answer(s.shown, s.asked, s.path) for s in part]
+            for slot, score in zip(part, judge.reward(samples), strict=True):
+                place = (index, slot.path, slot.stage, slot.case, slot.severity)
+                rows.append(Row(judge.name, *place, score.value, dict(score.parts)))
+    return rows
+
+
+@cache  # once a process
+def _judges(config: BenchConfig, names: tuple[str, ...]) -> tuple[Judge, ...]:
+    return tuple(JUDGES[name](config) for name in names)
+
+
+def _named(config: BenchConfig, names: tuple[str, ...], index: int) -> list[Row]:
+    return score_world(config, _judges(config, names), index)
+
+
+def run_named(config: BenchConfig, names: Sequence[str], workers: int | None = None) -> Iterator[list[Row]]:
+    """Rows of each world by the judges of these names (keys of `JUDGES`), in any order."""
+    yield from run_local(partial(_named, config, tuple(names)), range(config.scenes), workers)

@@ -1,0 +1,95 @@
+"""The rewards that `worldr1 validate-rewards` puts to the test. The bench itself takes any callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+
+from worldr1.estimators.depth import TransformersDepth
+from worldr1.estimators.flow import DISFlow
+from worldr1.evaluate.bench.config import BenchConfig
+from worldr1.evaluate.bench.oracle import Oracle
+from worldr1.evaluate.bench.shown import Shown, render
+from worldr1.evaluate.bench.stages import PATHS, film, world
+from worldr1.rewards.classical.stream import measure_stream
+from worldr1.rewards.classical.terms import score_measured
+from worldr1.rewards.composite import WorldReward, aggregate
+from worldr1.rewards.evidence import DepthEstimator, FlowEstimator
+from worldr1.rewards.general import GENERAL
+from worldr1.rewards.guards import floor_from, floor_guard, motion, sharpness
+from worldr1.rewards.stack import TERMS
+from worldr1.types import Clip, Prompt, Rollout, Score
+
+RewardFunction = Callable[[Sequence[Rollout | Clip]], list[Score]]
+Combine = Callable[[Mapping[str, float | None]], float | None]
+
+_CALIBRATION_SEED, _CALIBRATION_WORLDS = 9001, 4  # of clips that the bench never shows
+_FLOOR_SHARE = 0.5  # of the clean clips' mean: a guard is to catch what is hardly a picture any more
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A reward under test."""
+
+    name: str
+    reward: RewardFunction
+    combine: Combine = aggregate  # parts to value, for leaving terms out
+    learn: Callable[[Sequence[Shown]], None] | None = None  # is shown the truth of a batch before it is scored
+
+
+def answer(shown: Shown, asked: Shown, path: str) -> Rollout:
+    """A clip as the answer to a prompt that asks for the camera of ``asked``."""
+    return Rollout(Prompt(f"the camera moves: {path}", asked.truth.camera, path, 0, {"camera": path}), shown.clip, ())
+
+
+def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> WorldReward:
+    """All terms of a stack, and the guards with their floors taken from clean clips."""
+    general = config.stack == "general"
+    terms = dict(GENERAL if general else TERMS)
+    plain = WorldReward(terms, depth, flow, refine_camera=general)
+    worlds = [world(_CALIBRATION_SEED, i, config.num_frames) for i in range(_CALIBRATION_WORLDS)]
+    filmed = [(path, replace(w, camera=film(w, path))) for w in worlds for path in PATHS]
+    clean = render([scene for _, scene in filmed], config.size, config.size)
+    prompted = [answer(s, s, path) for s, (path, _) in zip(clean, filmed, strict=True)]
+    evidence = plain.evidence(prompted)
+    for name, measure in (("sharpness", sharpness), ("motion", motion)):
+        floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", _FLOOR_SHARE)
+        terms[name] = floor_guard(measure, floor)
+    return WorldReward(terms, depth, flow, refine_camera=general)
+
+
+@cache  # both judges need it, and calibration takes seconds
+def _on_estimates(config: BenchConfig) -> WorldReward:
+    return _reward(config, TransformersDepth(), DISFlow())
+
+
+def _estimated(config: BenchConfig) -> Judge:
+    return Judge("estimated", _on_estimates(config))
+
+
+def _oracle(config: BenchConfig) -> Judge:
+    plain = _on_estimates(config)
+    oracle = Oracle(plain.depth, plain.flow)
+    reward = WorldReward(plain.terms, oracle.depth, oracle.flow, plain.segments, refine_camera=plain.refine_camera)
+    return Judge("oracle", reward, learn=oracle.learn)
+
+
+def _classical(config: BenchConfig) -> Judge:  # noqa: ARG001 - all are made alike
+    return Judge("classical", classical_reward)
+
+
+def classical_reward(samples: Sequence[Rollout | Clip]) -> list[Score]:
+    """The terms for any footage: SIFT and epipolar geometry, no weights."""
+    clips = [s.clip if isinstance(s, Rollout) else s for s in samples]
+    videos = [(c.video * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy() for c in clips]
+    return [score_measured(measure_stream(video)) for video in videos]
+
+
+JUDGES: Mapping[str, Callable[[BenchConfig], Judge]] = {
+    "oracle": _oracle,
+    "estimated": _estimated,
+    "classical": _classical,
+}

@@ -1,0 +1,196 @@
+"""The clean worlds of the bench: resting objects, each seen along several camera paths that all show parallax."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from worldr1.worlds.assets.parts import material
+from worldr1.worlds.camera import camera_track, look_at
+from worldr1.worlds.families import scene_at
+from worldr1.worlds.families.stage import distance_to_fit, vec3
+from worldr1.worlds.families.visibility import box_points, in_picture, picture_share
+from worldr1.worlds.scene import STUFF, Body, Bools, CameraTrack, Floats, Move, Part, Scene
+from worldr1.worlds.tiny.families import FOV_DEG
+
+_SENSOR_MM = 36.0
+FOCAL_MM = _SENSOR_MM / 2 / float(np.tan(np.radians(FOV_DEG) / 2))  # what rewards assume of a video of unknown camera
+_LEAST_OBJECTS = 2
+_LEAST_SHARE = 0.1  # of the picture's width, of an object that may be edited
+_WALL_SLATS = 14
+
+# metres are shares of the distance to what is looked at
+_MOVES: Mapping[str, tuple[tuple[str, float, float, float], ...]] = {
+    "orbit": (("orbit left", 0.0, 1.0, 40.0),),
+    "truck": (("truck right", 0.0, 1.0, 0.4),),
+    "dolly": (("dolly in", 0.0, 1.0, 0.38),),
+    "boom": (("pedestal up", 0.0, 1.0, 0.22), ("truck left", 0.0, 1.0, 0.22)),
+    "look away": (("truck right", 0.0, 1.0, 0.35), ("pan right", 0.0, 0.5, 62.0), ("pan left", 0.5, 1.0, 62.0)),
+}
+# where it starts, aiming the same way: right, up and back, in the same unit, so that objects stay in the picture
+_STARTS: Mapping[str, tuple[float, float, float]] = {
+    "orbit": (0.0, 0.0, 0.0),
+    "truck": (-0.2, 0.0, 0.0),
+    "dolly": (0.0, 0.0, 0.2),
+    "boom": (0.11, -0.08, 0.0),
+    "look away": (-0.17, 0.0, 0.0),
+}
+PATHS = tuple(_MOVES)
+
+
+def focus(scene: Scene) -> Floats:
+    """The middle of all objects in the first frame, ``[3]``."""
+    middle: Floats = np.mean([box_points(scene, i)[0].mean(0) for i in range(len(scene.objects))], axis=0)
+    return middle
+
+
+def film(scene: Scene, path: str) -> CameraTrack:
+    """One of `PATHS` around the scene's objects."""
+    eye, target = scene.camera.c2w[0, :3, 3], focus(scene)
+    distance = float(np.linalg.norm(target - eye))
+    right, _, forward = scene.camera.c2w[0, :3, :3].T
+    aside, up, back = (distance * s for s in _STARTS[path])
+    start = aside * right + up * np.array([0, 0, 1]) - back * forward
+    metric = ("truck", "dolly", "pedestal")
+    moves = [Move(k, a, b, m * (distance if k.startswith(metric) else 1.0)) for k, a, b, m in _MOVES[path]]
+    aim = target + start if back == 0 else target
+    return camera_track(moves, scene.num_frames, eye_m=vec3(eye + start), target_m=vec3(aim), focal_mm=FOCAL_MM)
+
+
+def world(seed: int, index: int, num_frames: int) -> Scene:
+    """World ``index``: a landmarks scene with at least two objects, its camera at a distance that suits `FOCAL_MM`.
+
+    Shadows are hard: soft ones double the time to render.
+    """
+    skipped = 0
+    while True:
+        # every index has a sequence of its own, so that no world depends on another
+        scene = scene_at("landmarks", seed + 1000 * skipped, index, num_frames=num_frames)
+        if len(scene.objects) >= _LEAST_OBJECTS:
+            break
+        skipped += 1
+    lights = tuple(replace(light, softness_deg=0.0) for light in scene.environment.lights)
+    scene = replace(scene, environment=replace(scene.environment, lights=lights))
+    target, eye = focus(scene), scene.camera.c2w[0, :3, 3]
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    points = np.concatenate([box_points(scene, i)[0] for i in range(len(scene.objects))])
+    distance = distance_to_fit(points, target, forward, float(np.tan(np.radians(FOV_DEG) / 2)), share=0.95)
+    c2w = np.repeat(look_at(vec3(target - 1.05 * distance * forward), vec3(target))[None], num_frames, axis=0)
+    return replace(scene, camera=CameraTrack(c2w, np.full(num_frames, FOCAL_MM)))
+
+
+def visible(scene: Scene, least: int = 1) -> list[int]:
+    """Objects that are large and in the picture most of the time, largest first. ``ValueError`` if fewer than
+    ``least``."""
+    count = range(len(scene.objects))
+    inside = [in_picture(scene, box_points(scene, i)).mean(-1) > 0.5 for i in count]
+    share = np.array([picture_share(scene, i) * inside[i] for i in count])
+    seen = [int(i) for i in np.argsort(-share.mean(1)) if np.median(share[i]) >= _LEAST_SHARE]
+    if len(seen) < least:
+        raise ValueError(f"{len(seen)} objects are large and in view, {least} are needed; choose another scene")
+    return seen
+
+
+def target_of(scene: Scene, rng: np.random.Generator) -> int:
+    """One of the two largest objects in view; raises as `visible` does."""
+    seen = visible(scene)
+    return seen[int(rng.integers(min(2, len(seen))))]
+
+
+def add_body(
+    scene: Scene,
+    body: Body,
+    position_m: Floats,
+    rotation: Floats,
+    present: Bools | None = None,
+    scale: Floats | None = None,
+) -> Scene:
+    """One more body: ``position_m`` ``[frames, 3]``, ``rotation`` ``[frames, 4]``, ``scale`` ``[frames, 3]``."""
+    frames, count = scene.position_m.shape[:2]
+    was_present = np.ones((frames, count), bool) if scene.present is None else scene.present
+    was_scale = np.ones((frames, count, 3)) if scene.scale is None else scene.scale
+    there = np.ones(frames, bool) if present is None else present
+    stretch = np.ones((frames, 3)) if scale is None else scale
+    return replace(
+        scene,
+        bodies=(*scene.bodies, body),
+        position_m=np.concatenate([scene.position_m, position_m[:, None]], axis=1),
+        rotation=np.concatenate([scene.rotation, rotation[:, None]], axis=1),
+        present=np.concatenate([was_present, there[:, None]], axis=1),
+        scale=np.concatenate([was_scale, stretch[:, None]], axis=1),
+    )
+
+
+def _axes(scene: Scene) -> tuple[Floats, Floats, float]:
+    """Horizontal directions away from the first camera and to its right, and the distance to the focus."""
+    away = focus(scene) - scene.camera.c2w[0, :3, 3]
+    distance = float(np.linalg.norm(away))
+    away = np.array([away[0], away[1], 0.0]) / np.hypot(away[0], away[1])
+    return away, np.array([away[1], -away[0], 0.0]), distance
+
+
+def _facing(away: Floats, frames: int) -> Floats:
+    """Rotations ``[frames, 4]`` of a body whose y axis points ``away``."""
+    half = (np.arctan2(away[1], away[0]) - np.pi / 2) / 2
+    return np.tile([0.0, 0.0, np.sin(half), np.cos(half)], (frames, 1))
+
+
+def with_wall(scene: Scene) -> Scene:
+    """A brick wall of upright slats behind the objects, so that a wall can bend."""
+    away, right, distance = _axes(scene)
+    middle = focus(scene) + 0.55 * distance * away
+    width, height = 1.7 * distance / _WALL_SLATS, 0.75 * distance
+    surface = material("brown", "brick", repeat_m=0.12 * distance)
+    for slat in range(_WALL_SLATS):
+        at = middle + (slat - (_WALL_SLATS - 1) / 2) * width * right
+        # turn about: shared texture coordinates would make every slat alike
+        part = Part("box", (width / 2, 0.02 * distance, height / 2), replace(surface, colour=_tint(slat)))
+        place = np.tile([at[0], at[1], height / 2], (scene.num_frames, 1))
+        scene = add_body(scene, Body((part,), STUFF), place, _facing(away, scene.num_frames))
+    return scene
+
+
+def _tint(slat: int) -> tuple[float, float, float]:
+    level = 0.45 + 0.3 * ((slat * 5) % _WALL_SLATS) / _WALL_SLATS
+    return (level, 0.6 * level, 0.45 * level)
+
+
+def with_screen(scene: Scene) -> Scene:
+    """A board that hides the largest object half-way along the path and neither before nor after.
+
+    Raises ``ValueError`` where no object is in view.
+    """
+    instance = visible(scene)[0]
+    middle = scene.num_frames // 2
+    eye = scene.camera.c2w[middle, :3, 3]
+    centre = box_points(scene, instance)[middle].mean(0)
+    at = eye + 0.55 * (centre - eye)
+    away = np.array([centre[0] - eye[0], centre[1] - eye[1], 0.0])
+    away /= np.linalg.norm(away)
+    size = scene.objects[instance].size_m
+    half_width = 0.62 * 0.5 * float(np.hypot(size[0], size[1]))
+    top = at[2] + 0.62 * size[2]
+    striped = material("orange", "striped", repeat_m=0.5 * half_width)
+    part = Part("box", (half_width, 0.03 * half_width, top / 2), striped)
+    place = np.tile([at[0], at[1], top / 2], (scene.num_frames, 1))
+    return add_body(scene, Body((part,), STUFF), place, _facing(away, scene.num_frames))
+
+
+def with_overlap(scene: Scene) -> Scene:
+    """The second largest object stands behind the largest one, partly hidden by it.
+
+    Raises ``ValueError`` where fewer than two objects are in view.
+    """
+    near, far = visible(scene, 2)[:2]
+    eye = scene.camera.c2w[scene.num_frames // 2, :3, 3]
+    before = box_points(scene, near)[0].mean(0)
+    away = (before - eye) * [1, 1, 0]
+    side = np.array([away[1], -away[0], 0.0]) / np.hypot(away[0], away[1])
+    gap = 0.75 * (max(scene.objects[near].size_m[:2]) + max(scene.objects[far].size_m[:2]))
+    place = before + gap * away / np.hypot(away[0], away[1]) + 0.3 * max(scene.objects[near].size_m[:2]) * side
+    offset = (place - box_points(scene, far)[0].mean(0)) * [1, 1, 0]
+    position = scene.position_m.copy()
+    position[:, scene.bodies_of(far)] += offset
+    return replace(scene, position_m=position)

@@ -1,0 +1,228 @@
+"""From rows to numbers: how often a reward ranks the clean clip first, how well it separates, what each term adds."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+
+from worldr1.evaluate.bench.bench import CLEAN, Row
+from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
+from worldr1.evaluate.bench.judges import Combine
+
+Floats = npt.NDArray[np.float64]
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case's clip and its clean twin: the same world, path and stage."""
+
+    case: str
+    severity: int
+    world: int
+    clean: float | None
+    broken: float | None
+
+    @property
+    def won(self) -> float:
+        """1 where the clean clip is strictly above. A tie, or an abstention on either side, tells nothing: 0."""
+        return float(self.clean is not None and self.broken is not None and self.clean > self.broken)
+
+    @property
+    def leaning(self) -> float:
+        """As `won`, but 0.5 for a tie and for an abstention: 0.5 is a term that does not react."""
+        if self.clean is None or self.broken is None or self.clean == self.broken:
+            return 0.5
+        return float(self.clean > self.broken)
+
+
+def pairs_of(rows: Iterable[Row]) -> list[Pair]:
+    """Every corruption and hack with its clean twin, of one judge."""
+    rows = list(rows)
+    clean = {(r.world, r.path, r.stage): r.value for r in rows if r.case == CLEAN}
+    return [
+        Pair(r.case, r.severity, r.world, clean[r.world, r.path, r.stage], r.value)
+        for r in rows
+        if r.case != CLEAN and CASES[r.case].kind != "positive"
+    ]
+
+
+def interval(values: Sequence[float], worlds: Sequence[int], seed: int = 0) -> tuple[float, float] | None:
+    """95 % percentile interval of a mean, resampling worlds; ``None`` with fewer than two of them."""
+    index = {w: i for i, w in enumerate(sorted(set(worlds)))}
+    if len(index) < 2:
+        return None
+    sums, counts = np.zeros(len(index)), np.zeros(len(index))
+    for value, w in zip(values, worlds, strict=True):
+        sums[index[w]] += value
+        counts[index[w]] += 1
+    drawn = np.random.default_rng(seed).multinomial(len(index), np.full(len(index), 1 / len(index)), size=_RESAMPLES)
+    low, high = np.percentile((drawn @ sums) / (drawn @ counts), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def accuracy(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Share of pairs won with its interval, and how many could not be told; ``None`` without pairs."""
+    if not pairs:
+        return {"value": None, "ci95": None, "pairs": 0, "abstained": 0}
+    won = [p.won for p in pairs]
+    return {
+        "value": float(np.mean(won)),
+        "ci95": interval(won, [p.world for p in pairs]),
+        "pairs": len(pairs),
+        "abstained": sum(p.clean is None or p.broken is None for p in pairs),
+    }
+
+
+def auc(above: Sequence[float], below: Sequence[float]) -> float | None:
+    """Probability that one of ``above`` exceeds one of ``below``, ties half (Mann & Whitney 1947)."""
+    if not above or not below:
+        return None
+    ranks = rankdata([*above, *below])[: len(above)].sum()
+    return float((ranks - len(above) * (len(above) + 1) / 2) / (len(above) * len(below)))
+
+
+def spearman(rows: Sequence[Row], case: str) -> float | None:
+    """Mean over cells of the rank correlation of severity (0: clean) with minus the score; a constant score has 0."""
+    clean = {(r.world, r.path, r.stage): r.value for r in rows if r.case == CLEAN}
+    cells: dict[tuple[int, str, str], list[tuple[int, float | None]]] = defaultdict(list)
+    for r in rows:
+        if r.case == case:
+            cells[r.world, r.path, r.stage].append((r.severity, r.value))
+    found = []
+    for key, scored in cells.items():
+        told = [(s, v) for s, v in [(0, clean[key]), *scored] if v is not None]
+        if len(told) < 3:
+            continue
+        severity, value = rankdata([s for s, _ in told]), rankdata([-v for _, v in told])
+        constant = np.ptp(value) == 0
+        found.append(0.0 if constant else float(np.corrcoef(severity, value)[0, 1]))
+    return float(np.mean(found)) if found else None
+
+
+def threshold(clean: Sequence[float], broken: Sequence[float]) -> float | None:
+    """The score at or above which a clip passes: the one that maximises the sum of the two shares that are told right
+    (Youden 1950)."""
+    if not clean or not broken:
+        return None
+    good, bad = np.array(clean), np.array(broken)
+    candidates = np.unique([*clean, *broken])
+    gains = [(good >= c).mean() + (bad < c).mean() for c in candidates]
+    return float(candidates[int(np.argmax(gains))])
+
+
+def _share(values: Iterable[bool]) -> float | None:
+    told = list(values)
+    return sum(told) / len(told) if told else None
+
+
+def _below(values: Sequence[float], limit: float | None) -> float | None:
+    return None if limit is None else _share(v < limit for v in values)
+
+
+def _values(rows: Iterable[Row]) -> list[float]:
+    return [r.value for r in rows if r.value is not None]
+
+
+def headline(rows: Sequence[Row]) -> dict[str, Any]:
+    """The numbers that a reward is held to, from rows of one judge.
+
+    The threshold comes from the first half of the worlds and from corruption types that are not held out; false
+    alarms are those of the other half.
+    """
+    pairs = pairs_of(rows)
+    broken = [p for p in pairs if CASES[p.case].kind == "corruption"]
+    clean = [r for r in rows if r.case == CLEAN and not r.stage]
+    worlds = sorted({r.world for r in rows})
+    fitted, judged = set(worlds[: len(worlds) // 2]), set(worlds[len(worlds) // 2 :])
+    corrupted = [r for r in rows if r.case != CLEAN and CASES[r.case].kind == "corruption"]
+    dev = [r for r in corrupted if not CASES[r.case].held_out and r.world in fitted]
+    cut = threshold(_values(r for r in clean if r.world in fitted), _values(dev))
+    worst = min(_values(clean), default=None)
+    hacks = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "hack")
+    positives = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "positive" and r.world in judged)
+    unseen = _values(r for r in corrupted if CASES[r.case].held_out and r.world in judged)
+    return {
+        "accuracy": accuracy(broken),
+        "accuracy_middle": accuracy([p for p in broken if p.severity == MIDDLE]),
+        "accuracy_dev_types": accuracy([p for p in broken if not CASES[p.case].held_out]),
+        "accuracy_held_out_types": accuracy([p for p in broken if CASES[p.case].held_out]),
+        "hacks": accuracy([p for p in pairs if CASES[p.case].kind == "hack"]),
+        "hacks_below_worst_clean": _below(hacks, worst),
+        "worst_clean": worst,
+        "threshold": cut,
+        "false_alarms_clean": _below(_values(r for r in clean if r.world in judged), cut),
+        "false_alarms_positives": _below(positives, cut),
+        "caught_held_out_types": _below(unseen, cut),
+    }
+
+
+def by_case(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """What each case does to one judge's score."""
+    pairs, out = pairs_of(rows), {}
+    head = headline(rows)
+    cut, worst = head["threshold"], head["worst_clean"]
+    twins = {(r.world, r.path, r.stage): r.value for r in rows if r.case == CLEAN}
+    for name in dict.fromkeys(r.case for r in rows if r.case != CLEAN):
+        case, mine = CASES[name], [r for r in rows if r.case == name]
+        middle = [r for r in mine if r.severity == MIDDLE]
+        row: dict[str, Any] = {"kind": case.kind, "held_out": case.held_out, "mean": _mean(_values(middle))}
+        if case.kind == "positive":
+            row["false_alarms"] = _below(_values(mine), cut)
+            told = [(r.value, twins[r.world, r.path, r.stage]) for r in mine]
+            row["change"] = _mean([v - clean for v, clean in told if v is not None and clean is not None])
+        else:
+            its = [p for p in pairs if p.case == name]
+            row["severities"] = {s: accuracy([p for p in its if p.severity == s]) for s in case.severities}
+            row["accuracy"] = accuracy(its)
+            stage = {r.stage for r in mine}
+            row["auc"] = auc(_values(r for r in rows if r.case == CLEAN and r.stage in stage), _values(middle))
+        if case.kind == "corruption":
+            row["spearman"] = spearman(rows, name)
+        if case.kind == "hack":
+            row["below_worst_clean"] = _below(_values(mine), worst)
+        out[name] = row
+    return out
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def ablations(rows: Sequence[Row], combine: Combine) -> dict[str, dict[str, Any]]:
+    """For each term: the headline without it, and what it tells alone.
+
+    ``alone`` is, by case, the share of pairs that the term by itself leans to the right side on (0.5: it does not
+    react), ``told`` the share of clips on which it does not abstain.
+    """
+    out = {}
+    for term in dict.fromkeys(t for r in rows for t in r.parts):
+        without = [replace(r, value=combine({k: v for k, v in r.parts.items() if k != term})) for r in rows]
+        alone = pairs_of(replace(r, value=r.parts.get(term)) for r in rows)
+        cases: dict[str, list[float]] = defaultdict(list)
+        for p in alone:
+            cases[p.case].append(p.leaning)
+        out[term] = {
+            "without": headline(without),
+            "alone": {case: float(np.mean(values)) for case, values in cases.items()},
+            "told": _share(r.parts.get(term) is not None for r in rows),
+            "clean_mean": _mean([v for r in rows if r.case == CLEAN and (v := r.parts.get(term)) is not None]),
+        }
+    return out
+
+
+def summarise(rows: Sequence[Row], combine: Mapping[str, Combine]) -> dict[str, Any]:
+    """Everything, by judge. ``combine`` puts each judge's parts together."""
+    out = {}
+    for judge in dict.fromkeys(r.judge for r in rows):
+        mine = [r for r in rows if r.judge == judge]
+        assert all(v is None or math.isfinite(v) for r in mine for v in (r.value, *r.parts.values())), judge
+        out[judge] = {"headline": headline(mine), "cases": by_case(mine), "terms": ablations(mine, combine[judge])}
+    return out

@@ -1,0 +1,222 @@
+"""The summary as Markdown and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
+
+Summary = Mapping[str, Mapping[str, Any]]
+
+# what is demanded of (oracle, every other judge); hacks and false alarms alike of all
+_LIMITS: Mapping[str, tuple[str, float, float]] = {
+    "accuracy": ("clean above corrupted, all", 0.99, 0.95),
+    "accuracy_middle": ("… at middle severity", 0.99, 0.95),
+    "hacks_below_worst_clean": ("hacks below the worst clean clip", 1.0, 1.0),
+}
+_AT_MOST = 0.10  # false alarms on hard positives
+_WEAK = 0.85  # accuracy per corruption at middle severity
+_GAP = 0.03  # that held-out types may be lower by
+
+_ROW, _LABEL, _WIDTH, _BAR = 15, 190, 760, 170
+_COLOURS = {"oracle": "#3b6ea8", "estimated": "#d1793b", "classical": "#5b8c5a"}
+_OTHER = "#777777"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _with_interval(entry: Mapping[str, Any]) -> str:
+    interval = entry["ci95"]
+    return _number(entry["value"]) + ("" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]")
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def checks(summary: Summary) -> dict[str, dict[str, bool | None]]:
+    """What is demanded, by judge: whether it holds; ``None`` where it could not be measured."""
+    out: dict[str, dict[str, bool | None]] = {}
+    for judge, result in summary.items():
+        head = result["headline"]
+        limit = {k: (v[1] if judge == "oracle" else v[2]) for k, v in _LIMITS.items()}
+        found: dict[str, bool | None] = {}
+        for key, (label, *_) in _LIMITS.items():
+            value = head[key]["value"] if isinstance(head[key], Mapping) else head[key]
+            found[f"{label} ≥ {limit[key]}"] = None if value is None else value >= limit[key]
+        alarms = head["false_alarms_positives"]
+        found[f"false alarms on hard positives ≤ {_AT_MOST}"] = None if alarms is None else alarms <= _AT_MOST
+        seen, unseen = head["accuracy_dev_types"]["value"], head["accuracy_held_out_types"]["value"]
+        told = seen is not None and unseen is not None
+        found[f"held-out types at most {_GAP} lower"] = unseen >= seen - _GAP if told else None
+        found[f"every corruption ≥ {_WEAK} at middle severity"] = not weak_cases(result)
+        out[judge] = found
+    return out
+
+
+def weak_cases(result: Mapping[str, Any]) -> list[str]:
+    """Corruptions that are ranked below the clean clip too rarely at middle severity."""
+    weak = []
+    for name, row in result["cases"].items():
+        if row["kind"] == "corruption":
+            value = row["severities"][MIDDLE]["value"]
+            if value is None or value < _WEAK:
+                weak.append(name)
+    return weak
+
+
+def markdown(summary: Summary, command: str, attacks: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """Headline, corruptions, hacks, hard positives and terms, the judges side by side."""
+    judges = list(summary)
+    return (
+        "\n\n".join(
+            [
+                "## Meta-evaluation of the reward",
+                f"Made by `{command}`. Intervals: 95 %, bootstrap over worlds; an abstention or a tie is not won.",
+                _headline(summary, judges),
+                "### Corruptions\nPairs in which the clean clip is strictly above its corrupted twin, by severity "
+                "(1 / **2** / 3), AUC across worlds at severity 2, and Spearman with severity. † held-out type",
+                _corruptions(summary, judges),
+                "### Hacks\nBelow the worst clean clip, and mean score. Pure noise has no truth: it is estimated.",
+                _hacks(summary, judges),
+                "### Hard positives\nFalse alarms at the threshold from development worlds and types, and the mean "
+                "change of the score against the plain clip.",
+                _positives(summary, judges),
+                *(_terms(judge, summary[judge]) for judge in judges),
+                *([_attacks(attacks)] if attacks else []),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _headline(summary: Summary, judges: Sequence[str]) -> str:
+    heads = [summary[j]["headline"] for j in judges]
+    rows = []
+    for key, label in (
+        ("accuracy", "clean above corrupted"),
+        ("accuracy_middle", "… at severity 2"),
+        ("accuracy_dev_types", "… development types"),
+        ("accuracy_held_out_types", "… held-out types"),
+        ("hacks", "clean above its hack"),
+    ):
+        rows.append([label, *(_with_interval(h[key]) for h in heads)])
+    for key, label in (
+        ("hacks_below_worst_clean", "hacks below the worst clean clip"),
+        ("false_alarms_clean", "false alarms, clean"),
+        ("false_alarms_positives", "false alarms, hard positives"),
+        ("caught_held_out_types", "held-out types below the threshold"),
+        ("worst_clean", "worst clean score"),
+        ("threshold", "threshold"),
+    ):
+        rows.append([label, *(_number(h[key]) for h in heads)])
+    rows.append(["pairs", *(str(h["accuracy"]["pairs"] + h["hacks"]["pairs"]) for h in heads)])
+    rows.append(
+        ["pairs with an abstention", *(str(h["accuracy"]["abstained"] + h["hacks"]["abstained"]) for h in heads)]
+    )
+    return _table(["", *judges], rows)
+
+
+def _names(summary: Summary, kind: str) -> list[str]:
+    shown = next(iter(summary.values()))["cases"]
+    return [name for name in CASES if CASES[name].kind == kind and name in shown]
+
+
+def _corruptions(summary: Summary, judges: Sequence[str]) -> str:
+    rows = []
+    for name in _names(summary, "corruption"):
+        row = [name + (" †" if CASES[name].held_out else "")]
+        for judge in judges:
+            case = summary[judge]["cases"][name]
+            cells = {s: _number(a["value"]) for s, a in case["severities"].items()}
+            row.append(" / ".join(f"**{c}**" if s == MIDDLE else c for s, c in cells.items()))
+            row.append(f"{_number(case['auc'])}, {_number(case['spearman'])}")
+        rows.append(row)
+    header = ["corruption", *(h for j in judges for h in (j, "AUC, ρ"))]
+    return _table(header, rows)
+
+
+def _hacks(summary: Summary, judges: Sequence[str]) -> str:
+    rows = []
+    for name in _names(summary, "hack"):
+        cases = [summary[j]["cases"][name] for j in judges]
+        rows.append([name, *(f"{_number(c['below_worst_clean'])} ({_number(c['mean'])})" for c in cases)])
+    return _table(["hack", *judges], rows)
+
+
+def _positives(summary: Summary, judges: Sequence[str]) -> str:
+    rows = []
+    for name in _names(summary, "positive"):
+        cases = [summary[j]["cases"][name] for j in judges]
+        signed = ["–" if c["change"] is None else f"{c['change']:+.2f}" for c in cases]
+        rows.append([name, *(f"{_number(c['false_alarms'])} ({s})" for c, s in zip(cases, signed, strict=True))])
+    return _table(["hard positive", *judges], rows)
+
+
+def _terms(judge: str, result: Mapping[str, Any]) -> str:
+    full = result["headline"]
+    rows = []
+    for term, found in result["terms"].items():
+        without = found["without"]
+        value, whole = without["accuracy"]["value"], full["accuracy"]["value"]
+        change = "–" if value is None or whole is None else f"{value - whole:+.3f}"
+        alone = {c: v for c, v in found["alone"].items() if CASES[c].kind == "corruption"}
+        mean = sum(alone.values()) / len(alone) if alone else None
+        ranked = sorted(alone, key=lambda c: alone[c])
+        wrong = ", ".join(f"{c} {alone[c]:.2f}" for c in ranked[:3] if alone[c] < 0.5) or "–"
+        best = ", ".join(f"{c} {alone[c]:.2f}" for c in ranked[::-1][:3])
+        hacks = _number(without["hacks_below_worst_clean"])
+        alarms = _number(without["false_alarms_positives"])
+        told, clean = _number(found["told"]), _number(found["clean_mean"])
+        rows.append([term, told, clean, change, hacks, alarms, _number(mean), best, wrong])
+    header = ["term", "told", "clean mean", "Δ accuracy without it", "hacks without it", "false alarms without it"]
+    header += ["alone", "best on", "wrong way on"]
+    note = "Alone: share of pairs that the term by itself leans to the right side on; 0.5 is no reaction."
+    return f"### Terms, {judge}\n{note}\n\n" + _table(header, rows)
+
+
+def _attacks(attacks: Mapping[str, Mapping[str, Any]]) -> str:
+    """What optimising against each reward found."""
+    knobs = list(next(iter(attacks.values()))["knobs"])
+    rows = []
+    for judge, found in attacks.items():
+        verdict = "yes" if found["consistent"] else "no"
+        scores = [_number(found["score"]), _number(found["honest_score"])]
+        rows.append([judge, *(_number(found["knobs"][k]) for k in knobs), *scores, verdict])
+    note = "What the reward likes best (cross-entropy method); 0 is honest for all knobs but the camera's speed."
+    table = _table(["judge", *knobs, "score", "score, honest", "consistent"], rows)
+    return f"### Optimised against\n{note}\n\n{table}"
+
+
+def chart(summary: Summary) -> str:
+    """An SVG: accuracy at middle severity by corruption and hack, a bar for each judge."""
+    judges = list(summary)
+    names = [*_names(summary, "corruption"), *_names(summary, "hack")]
+    height = 40 + _ROW * len(names)
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
+        ' font-family="sans-serif" font-size="10">',
+        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
+    ]
+    for column, judge in enumerate(judges):
+        left = _LABEL + column * (_BAR + 15)
+        colour = _COLOURS.get(judge, _OTHER)
+        out.append(f'<text x="{left}" y="16" font-weight="bold" fill="{colour}">{escape(judge)}</text>')
+        for share in (0.5, _WEAK, 1.0):
+            x = left + share * _BAR
+            out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="24" y2="{height - 12}" stroke="#ccc"/>')
+            out.append(f'<text x="{x:.1f}" y="{height - 2}" text-anchor="middle" fill="#555">{share:g}</text>')
+        for line, name in enumerate(names):
+            value = summary[judge]["cases"][name]["severities"][MIDDLE]["value"]
+            if value is not None:
+                y = 26 + _ROW * line
+                out.append(f'<rect x="{left}" y="{y}" width="{value * _BAR:.1f}" height="{_ROW - 5}" fill="{colour}"/>')
+    for line, name in enumerate(names):
+        label = escape(name) + (" †" if CASES[name].held_out else "")
+        out.append(f'<text x="{_LABEL - 6}" y="{35 + _ROW * line}" text-anchor="end">{label}</text>')
+    return "\n".join([*out, "</svg>", ""])

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from worldr1.evaluate.bench.attack import KNOBS, AttackConfig, attack
+from worldr1.evaluate.bench.bench import CLEAN, Row, Slot, cells_of, score_world, world_clips
+from worldr1.evaluate.bench.catalogue import CASES
+from worldr1.evaluate.bench.config import BenchConfig
+from worldr1.evaluate.bench.judges import Judge, answer
+from worldr1.evaluate.bench.stages import PATHS
+from worldr1.types import Clip, Rollout, Score
+
+TINY = BenchConfig(scenes=2, cells=1, num_frames=9, size=24)
+
+
+def travel(samples: Sequence[Rollout | Clip]) -> list[Score]:
+    """A reward that wants the camera to move and nothing to change otherwise, read off the truth."""
+    scores = []
+    for s in samples:
+        assert isinstance(s, Rollout)
+        truth = s.clip.truth
+        assert truth is not None
+        way = float((truth.camera.c2w[-1, :3, 3] - truth.camera.c2w[0, :3, 3]).norm())
+        scores.append(Score(way, {"way": way}))
+    return scores
+
+
+def test_cells_spread_over_worlds_and_paths() -> None:
+    case = CASES["jitter"]
+    few = cells_of(case, BenchConfig(scenes=40, cells=12))
+    assert len({w for w, _ in few}) == 12
+    assert {p for _, p in few} == set(PATHS)
+    everything = cells_of(case, BenchConfig(scenes=4, cells=1000))
+    assert sorted(everything) == sorted((w, p) for w in range(4) for p in PATHS)
+    assert sorted(cells_of(case, BenchConfig(scenes=5, cells=1000))) == sorted((w, p) for w in range(5) for p in PATHS)
+
+
+def test_a_bench_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 2 scenes"):
+        BenchConfig(scenes=1)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> list[list[Slot]]:
+    return [world_clips(TINY, world) for world in range(TINY.scenes)]
+
+
+def test_every_clean_clip_is_there_once_and_every_broken_one_has_its_twin(worlds: list[list[Slot]]) -> None:
+    assert {s.case for slots in worlds for s in slots} >= {CLEAN, "static", "jitter", "specular"}
+    for slots in worlds:
+        clean = [(s.path, s.stage) for s in slots if s.case == CLEAN]
+        assert len(clean) == len(set(clean))
+        assert {p for p, stage in clean if not stage} == set(PATHS)
+        assert {(s.path, s.stage) for s in slots} <= set(clean)
+
+
+def test_worlds_are_the_same_every_time(worlds: list[list[Slot]]) -> None:
+    again = world_clips(TINY, 1)
+    assert all(torch.equal(a.shown.clip.video, b.shown.clip.video) for a, b in zip(worlds[1], again, strict=True))
+
+
+def test_rows_pair_any_callable_with_its_truth_first() -> None:
+    learned: list[int] = []
+    judge = Judge("mine", travel, learn=lambda part: learned.append(len(part)))
+    rows = score_world(TINY, [judge], 0)
+    assert all(isinstance(r, Row) and r.judge == "mine" for r in rows)
+    assert sum(learned) == len(rows)
+    assert max(learned) <= TINY.batch
+    for r in rows:
+        assert r.parts == {"way": r.value}
+
+
+def test_a_broken_clip_answers_the_prompt_of_its_clean_twin(worlds: list[list[Slot]]) -> None:
+    slots = [s for world in worlds for s in world]
+    pan = next(s for s in slots if s.case == "parallax-free pan")
+    prompt = answer(pan.shown, pan.asked, pan.path).prompt
+    assert prompt.camera is not None
+    assert float((prompt.camera.c2w[-1, :3, 3] - prompt.camera.c2w[0, :3, 3]).norm()) > 0.1
+    assert not torch.equal(prompt.camera.c2w, pan.shown.truth.camera.c2w)
+    fast = next(s for s in slots if s.case == "forward motion")
+    assert answer(fast.shown, fast.asked, fast.path).prompt.camera is fast.shown.truth.camera
+
+
+class Reference:
+    """A reward that cannot be fooled: it likes what is most like the first clips it was shown, the honest ones."""
+
+    def __init__(self) -> None:
+        self.honest: list[torch.Tensor] = []
+
+    def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
+        videos = [(s.clip if isinstance(s, Rollout) else s).video for s in samples]
+        self.honest = self.honest or videos
+        return [Score(1 - float((v - h).abs().mean())) for v, h in zip(videos, self.honest, strict=True)]
+
+
+def stillness(samples: Sequence[Rollout | Clip]) -> list[Score]:
+    """A reward that a frozen picture satisfies best."""
+    clips = [s.clip if isinstance(s, Rollout) else s for s in samples]
+    return [Score(1 - float(c.video.diff(dim=0).abs().mean())) for c in clips]
+
+
+SEARCH = AttackConfig(scenes=1, population=12, elites=3, iterations=6)
+
+
+def test_the_search_finds_what_a_fooled_reward_likes() -> None:
+    found = attack(Judge("still", stillness), TINY, SEARCH)
+    assert not found.consistent
+    assert found.knobs["camera speed"] < 0.3
+    assert found.score > found.honest_score
+    assert set(found.knobs) == set(KNOBS)
+
+
+def test_the_search_ends_at_the_honest_clip_for_a_reward_that_cannot_be_fooled() -> None:
+    found = attack(Judge("reference", Reference()), TINY, SEARCH)
+    assert found.consistent, found
+    assert found.honest_score == 1.0

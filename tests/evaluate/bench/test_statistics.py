@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+from worldr1.evaluate.bench.bench import CLEAN, Row
+from worldr1.evaluate.bench.statistics import (
+    ablations,
+    accuracy,
+    auc,
+    by_case,
+    headline,
+    interval,
+    pairs_of,
+    spearman,
+    threshold,
+)
+from worldr1.evaluate.bench.table import chart, checks, markdown, weak_cases
+from worldr1.rewards.composite import aggregate
+
+
+def row(world: int, case: str, severity: int, value: float | None, **parts: float | None) -> Row:
+    return Row("mine", world, "orbit", "", case, severity, value, parts)
+
+
+def bench(*, morph: float = 0.5, noise: float = 0.5, static: float = 0.1, specular: float = 0.9) -> list[Row]:
+    rows = []
+    for w in range(4):
+        rows.append(row(w, CLEAN, 0, 0.9 + 0.01 * w, depth=0.9, flow=0.8))
+        for severity in (1, 2, 3):
+            rows.append(row(w, "object morph", severity, morph - 0.1 * severity, depth=0.4, flow=0.8))
+            rows.append(row(w, "growing blur", severity, noise - 0.1 * severity, depth=0.95, flow=0.3))
+        rows.append(row(w, "static", 2, static, depth=1.0, flow=1.0))
+        rows.append(row(w, "specular", 2, specular, depth=0.9, flow=0.7))
+    return rows
+
+
+def test_a_pair_is_won_only_when_the_clean_clip_is_strictly_above() -> None:
+    rows = [row(0, CLEAN, 0, 0.5)]
+    rows += [row(0, "object morph", s, v) for s, v in ((1, 0.4), (2, 0.5), (3, None))]
+    pairs = pairs_of(rows)
+    assert [p.won for p in pairs] == [1.0, 0.0, 0.0]
+    assert [p.leaning for p in pairs] == [1.0, 0.5, 0.5]
+    found = accuracy(pairs)
+    assert found["value"] == pytest.approx(1 / 3)
+    assert (found["pairs"], found["abstained"]) == (3, 1)
+
+
+def test_a_pair_compares_within_its_world_and_stage() -> None:
+    rows = [row(0, CLEAN, 0, 0.9), row(1, CLEAN, 0, 0.2), row(1, "object morph", 2, 0.3)]
+    assert [p.won for p in pairs_of(rows)] == [0.0]
+
+
+def test_the_interval_resamples_worlds_not_clips() -> None:
+    # two worlds, one always right and one always wrong: clips are many, evidence is two worlds
+    values, worlds = [1.0] * 50 + [0.0] * 50, [0] * 50 + [1] * 50
+    assert interval(values, worlds) == (0.0, 1.0)
+    low, high = interval(values, list(range(100)))  # type: ignore[misc]
+    assert 0.35 < low < 0.5 < high < 0.65
+    assert interval([1.0], [0]) is None
+
+
+def test_auc_and_threshold_by_hand() -> None:
+    assert auc([3.0, 2.0], [1.0, 2.0]) == pytest.approx((1 + 1 + 1 + 0.5) / 4)
+    assert auc([], [1.0]) is None
+    assert threshold([0.9, 0.8, 0.7], [0.1, 0.2, 0.75]) == 0.7
+    assert threshold([0.9, 0.8, 0.3], [0.1, 0.2, 0.75, 0.6, 0.5]) == 0.8
+
+
+def test_spearman_has_the_sign_of_honesty() -> None:
+    assert spearman(bench(), "object morph") == pytest.approx(1.0)
+    worse_is_better = [row(0, CLEAN, 0, 0.1), *(row(0, "object morph", s, 0.1 + 0.1 * s) for s in (1, 2, 3))]
+    assert spearman(worse_is_better, "object morph") == pytest.approx(-1.0)
+    constant = [row(0, CLEAN, 0, 0.1), *(row(0, "object morph", s, 0.1) for s in (1, 2, 3))]
+    assert spearman(constant, "object morph") == 0.0
+
+
+def test_a_good_reward_passes_every_check_and_a_fooled_one_does_not() -> None:
+    def found(**changes: float) -> dict[str, bool | None]:
+        rows = bench(**changes)
+        cases = {"headline": headline(rows), "cases": by_case(rows)}
+        return checks({"estimated": cases})["estimated"]
+
+    assert set(found().values()) == {True}
+    assert found(static=0.95)["hacks below the worst clean clip ≥ 1.0"] is False
+    assert found(specular=0.2)["false alarms on hard positives ≤ 0.1"] is False
+    assert found(morph=1.2)["clean above corrupted, all ≥ 0.95"] is False
+    assert found(noise=1.2)["held-out types at most 0.03 lower"] is False  # growing blur is held out
+    rows = bench(morph=1.2)
+    assert weak_cases({"cases": by_case(rows)}) == ["object morph"]
+
+
+def test_the_threshold_never_sees_held_out_types() -> None:
+    assert headline(bench(noise=0.4))["threshold"] == headline(bench(noise=1.2))["threshold"]
+    without_dev = [r for r in bench() if r.case != "object morph"]
+    assert headline(without_dev)["threshold"] is None
+
+
+def test_an_ablation_recomputes_the_score_without_the_term() -> None:
+    rows = [row(0, CLEAN, 0, None, depth=0.9, flow=0.5), row(0, "object morph", 2, None, depth=0.8, flow=0.9)]
+    terms = ablations(rows, aggregate)
+    assert terms["flow"]["without"]["accuracy"]["value"] == 1.0
+    assert terms["depth"]["without"]["accuracy"]["value"] == 0.0
+    assert terms["depth"]["alone"]["object morph"] == 1.0
+    assert terms["flow"]["alone"]["object morph"] == 0.0
+
+
+def test_the_tables_say_what_was_measured() -> None:
+    rows = bench(static=0.95)
+    summary = {"estimated": {"headline": headline(rows), "cases": by_case(rows), "terms": ablations(rows, aggregate)}}
+    text = markdown(summary, "worldr1 validate-rewards --quick")
+    assert "`worldr1 validate-rewards --quick`" in text
+    assert "| hacks below the worst clean clip | 0.00 |" in text
+    assert "| static | 0.00 (0.95) |" in text
+    assert "| growing blur † | 1.00 / **1.00** / 1.00 |" in text
+    svg = chart(summary)
+    assert svg.startswith("<svg")
+    assert svg.count("<rect") == 1 + 3  # paper, two corruptions, one hack with its empty bar
