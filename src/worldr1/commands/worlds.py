@@ -55,6 +55,7 @@ def _make(arguments: Arguments) -> None:
         difficulty=arguments.difficulty,
         split=arguments.split,
         captions=arguments.captions,
+        renderer=arguments.renderer,
         clips_per_shard=arguments.shard,
         store_flow=arguments.store_flow,
         store_frames=arguments.store_frames,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from worldr1.video import write_atomically
 from worldr1.worlds.families import FAMILIES
+from worldr1.worlds.renderers import get_renderer
 
 ALL = "all"  # instead of a family: clip i is of family i modulo their number
 CONFIG_FILE = "dataset.json"
@@ -34,6 +35,7 @@ class DatasetConfig:
     difficulty: Difficulty = "medium"
     split: Literal["train", "held_out"] = "train"
     captions: Literal["short", "camera", "dense", "schematic"] = "dense"
+    renderer: str = "warp"  # a key of `renderers.RENDERERS`
     clips_per_shard: int = 32
     store_flow: bool = False
     store_frames: bool = False  # also as raw uint8 arrays
@@ -63,6 +65,10 @@ class DatasetConfig:
 
 def check_config(config: DatasetConfig) -> None:
     """Raise ``ValueError`` for what no dataset can be made of, saying what to ask for instead."""
+    try:
+        get_renderer(config.renderer)
+    except ImportError as error:
+        raise ValueError(f"{error}, or use --renderer warp") from error
     names = [*FAMILIES, ALL]
     if config.family not in names:
         near = difflib.get_close_matches(config.family, names, n=1)

@@ -9,6 +9,8 @@ from worldr1.worlds.dataset.config import DatasetConfig
 from worldr1.worlds.dataset.sample import Sample, truth_of
 from worldr1.worlds.families import scene_at
 from worldr1.worlds.render import WarpRenderer
+from worldr1.worlds.renderers import get_renderer
+from worldr1.worlds.renderers.assemble import with_the_frame
 from worldr1.worlds.truth.build import build_record
 
 _BATCH_PIXELS = 2**21  # rendered at a time; 31 bytes each
@@ -17,7 +19,7 @@ _BATCH_PIXELS = 2**21  # rendered at a time; 31 bytes each
 def make_samples(config: DatasetConfig, clips: range) -> Iterator[Sample]:
     """The clips of a dataset with these indices. A clip depends on the settings and its index alone."""
     size, batch = config.size, max(1, _BATCH_PIXELS // (config.frames * config.size**2))
-    renderer = WarpRenderer()
+    renderer, tracer = get_renderer(config.renderer), WarpRenderer()
     for start in range(0, len(clips), batch):
         indices = clips[start : start + batch]
         scenes = [
@@ -33,7 +35,9 @@ def make_samples(config: DatasetConfig, clips: range) -> Iterator[Sample]:
             for i in indices
         ]
         rendered = renderer(scenes, size, size)
-        canvas_px = renderer.canvas_px(scenes, size, size)
+        canvas_px = tracer.canvas_px(scenes, size, size)
+        if renderer.name != tracer.name:
+            canvas_px = with_the_frame(canvas_px, rendered.amodal_bits)
         for i, (index, scene) in enumerate(zip(indices, scenes, strict=True)):
             record = build_record(
                 scene,
