@@ -49,6 +49,7 @@ class WarpRenderer:
         )
         for first, packed in self._chunks(scenes, height, width):
             from worldr1.worlds.kernel import shade
+            from worldr1.worlds.kernel.layout import Shading
 
             pictures = packed.num_clips * packed.num_frames
             here = slice(first, first + packed.num_clips)
@@ -60,6 +61,7 @@ class WarpRenderer:
                 for x, dtype in zip(host, dtypes, strict=True)
             )
             rough = wp.empty_like(rgb)
+            shadings = wp.empty((pictures, height, width), dtype=Shading, device=self.device)
             self._list_candidates(packed, pictures, height, width, 0.0, 0.0)
             self._list_blockers(packed)
             run = width if self.device == "cpu" else 1  # pixels per thread
@@ -67,13 +69,13 @@ class WarpRenderer:
             wp.launch(
                 shade.trace_centres,
                 threads,
-                [packed.world, width, run, int(self.threshold > 0), *truth, rough],
+                [packed.world, width, run, int(self.threshold > 0), *truth, rough, shadings],
                 device=self.device,
             )
             wp.launch(
                 shade.smooth,
                 threads,
-                [packed.world, height, width, run, self.samples, self.threshold, rough, rgb],
+                [packed.world, height, width, run, self.samples, self.threshold, rough, truth[0], shadings, rgb],
                 device=self.device,
             )
             if self.device != "cpu":
@@ -94,7 +96,7 @@ class WarpRenderer:
         for _, packed in self._chunks(scenes, 2 * height, 2 * width, scale=0.5):
             pictures = packed.num_clips * packed.num_frames
             left, top = -width / 2, -height / 2
-            tiles = self._list_candidates(packed, pictures, 2 * height, 2 * width, left, top)
+            tiles = self._list_candidates(packed, pictures, 2 * height, 2 * width, left, top, True)
             pixels = wp.zeros((pictures, MAX_OBJECTS), dtype=int, device=self.device)
             wp.launch(
                 trace.count_on_canvas,
@@ -119,7 +121,7 @@ class WarpRenderer:
             yield i, Packed(scenes[i : i + size], round(scale * height), round(scale * width), self.device)
 
     def _list_candidates(
-        self, packed: Any, pictures: int, height: int, width: int, left: float, top: float
+        self, packed: Any, pictures: int, height: int, width: int, left: float, top: float, objects_only: bool = False
     ) -> tuple[int, int, int]:
         """Give ``packed.world`` its candidate lists for pictures with their corner at (left, top)."""
         from worldr1.worlds.kernel import trace
@@ -128,22 +130,28 @@ class WarpRenderer:
         tiles = (pictures, -(-height // TILE), -(-width // TILE))
         counts = wp.empty(tiles, dtype=int, device=self.device)
         candidates = wp.empty((*tiles, packed.most_parts), dtype=int, device=self.device)
-        wp.launch(trace.list_candidates, tiles, [packed.world, left, top, counts, candidates], device=self.device)
+        wp.launch(
+            trace.list_candidates,
+            tiles,
+            [packed.world, left, top, int(objects_only), counts, candidates],
+            device=self.device,
+        )
         packed.world.counts, packed.world.candidates = counts, candidates
         return tiles
 
     def _list_blockers(self, packed: Any) -> None:
         """Give ``packed.world`` its lights' grids."""
         from worldr1.worlds.kernel import trace
-        from worldr1.worlds.kernel.layout import CELLS
+        from worldr1.worlds.kernel.layout import CELLS, Shadow
 
         lights = (packed.num_frames, packed.num_lights)
         grids = wp.empty(lights, dtype=wp.vec4, device=self.device)
+        shadows = wp.empty((*lights, packed.most_parts), dtype=Shadow, device=self.device)
         counts = wp.empty((*lights, CELLS**2), dtype=int, device=self.device)
-        blockers = wp.empty((*counts.shape, packed.most_bodies), dtype=int, device=self.device)
-        wp.launch(trace.bound_grids, lights, [packed.world, grids], device=self.device)
-        wp.launch(trace.list_blockers, counts.shape, [packed.world, grids, counts, blockers], device=self.device)
-        packed.world.grids, packed.world.blocker_counts, packed.world.blockers = grids, counts, blockers
+        blockers = wp.empty((*counts.shape, packed.most_parts), dtype=int, device=self.device)
+        wp.launch(trace.list_blockers, lights, [packed.world, grids, shadows, counts, blockers], device=self.device)
+        packed.world.grids, packed.world.shadows = grids, shadows
+        packed.world.blocker_counts, packed.world.blockers = counts, blockers
 
 
 def camera_of(scene: Scene, height: int, width: int) -> CameraPath:

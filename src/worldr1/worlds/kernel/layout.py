@@ -17,7 +17,7 @@ SHAPES = get_args(Shape)
 TEXTURES = get_args(Texture)
 BOX, SPHERE, CYLINDER, CAPSULE, CONE, MESH = (wp.constant(SHAPES.index(s)) for s in get_args(Shape))
 TILE = 8  # side, in pixels, of the squares that share a list of candidate parts
-CELLS = 16  # per axis of the grid, seen along a light, whose cells list the bodies that may cast a shadow there
+CELLS = 16  # per axis of the grid, seen along a light, whose cells list the parts that may cast a shadow there
 MAX_CLOSE_M = 1.0e-3  # nearer hits are the surface that the ray starts on
 
 
@@ -54,17 +54,17 @@ class PartFrame:
     eye: wp.vec3  # the camera in unit axes
     from_world: wp.mat33
     origin: wp.vec3  # the world's origin in unit axes
+    to_world: wp.mat33
+    centre: wp.vec3  # in the world
     rect: wp.vec4  # x0, y0, x1, y1 of its projection, pixels; empty when it is not there
+    near: float  # no point of it has a smaller depth
+    present: int
 
 
 @wp.struct
 class BodyFrame:
-    """A rigid body at a frame, and where it goes as seen from the camera."""
+    """Where a rigid body goes from a frame, as seen from the camera."""
 
-    centre: wp.vec3  # of its bounding sphere
-    radius: float  # negative when it is not there
-    first: int  # parts [first, last)
-    last: int
     next_rotation: wp.mat33  # camera axes of the next frame from this one's, riding on the body
     next_shift: wp.vec3
     previous_rotation: wp.mat33
@@ -98,7 +98,6 @@ class Setting:
     part the ground: a box to its texture, an endless plane to rays."""
 
     first_body: int
-    last_body: int
     first_part: int
     last_part: int
     first_light: int
@@ -112,9 +111,30 @@ class Setting:
 
 
 @wp.struct
+class Shadow:
+    """What a part hides from a light: points in ``rect`` that are lower than ``top``."""
+
+    rect: wp.vec4  # least and greatest coordinates along the light's ``across`` and ``along``
+    top: float  # coordinate along its direction
+    low: wp.vec3  # of the part's bounding box in the world
+    high: wp.vec3
+
+
+@wp.struct
+class Shading:
+    """The light on the surface at a pixel's centre: the colour there is ``gain`` times the surface's, plus ``glow``."""
+
+    who: int  # part, or SKY
+    normal: wp.vec3  # unit axes, not normalised
+    gain: wp.vec3
+    glow: wp.vec3
+
+
+@wp.struct
 class World:
-    """A batch of clips. ``candidates`` lists, for every tile of every picture, the parts that may show there;
-    ``blockers``, for every cell of every light's grid, the bodies that may shade a point there."""
+    """A batch of clips. ``candidates`` lists, for every tile of every picture, the parts that may show there, nearest
+    first; ``blockers``, for every cell of every light's grid, the parts, counted from the clip's first one, that may
+    shade a point there."""
 
     num_frames: int
     settings: wp.array(dtype=Setting)  # [clips]
@@ -123,9 +143,11 @@ class World:
     views: wp.array2d(dtype=View)  # [frames, clips]
     part_frames: wp.array2d(dtype=PartFrame)
     body_frames: wp.array2d(dtype=BodyFrame)
+    by_depth: wp.array2d(dtype=int)  # [frames, parts] the parts of each clip, nearest first, behind its ground
     atlas: wp.array(dtype=wp.uint8)
     counts: wp.array3d(dtype=int)  # [pictures, tile rows, tile columns]
     candidates: wp.array4d(dtype=int)
     grids: wp.array2d(dtype=wp.vec4)  # [frames, lights] corner and cells per metre, along ``across`` and ``along``
+    shadows: wp.array3d(dtype=Shadow)  # [frames, lights, parts of a clip]
     blocker_counts: wp.array3d(dtype=int)  # [frames, lights, cells]
     blockers: wp.array4d(dtype=int)

@@ -30,6 +30,7 @@ Array = npt.NDArray[Any]
 NEAR_M = 1e-3
 GROUND_HAZE_LENGTHS = 10 / 3  # the ground ends where haze leaves 3.6 % of its contrast
 _CORNERS = np.array(list(itertools.product((-1, 1), repeat=3))).T  # [3, 8]
+_EDGES = np.array([(i, i | 1 << k) for i in range(8) for k in range(3) if not i >> k & 1]).T  # [2, 12] of corners
 
 
 def matrices(q: Floats) -> Floats:
@@ -84,17 +85,15 @@ class Packed:
         parts: list[tuple[Any, ...]] = []
         settings: list[tuple[Any, ...]] = []
         lights: list[tuple[Any, ...]] = []
-        ranges: list[tuple[int, int]] = []  # of parts, per body
+        num_bodies = 0
         positions, rotations, scales, present = [], [], [], []
         identity = np.broadcast_to(np.array([0.0, 0.0, 0.0, 1.0]), (frames, 1, 4))
         for scene in scenes:
-            first_body, first_part, first_light = len(ranges), len(parts), len(lights)
+            first_body, first_part, first_light = num_bodies, len(parts), len(lights)
             env = scene.environment
             ground = _surface(env.ground or Material(), atlas, (1.0, 1.0, 1.0))
-            ranges.append((first_part, first_part + 1))
             parts.append((0, first_body, STUFF, 0.0, (1.0, 1.0, 1.0), 0, ground))
-            for body in scene.bodies:
-                start = len(parts)
+            for k, body in enumerate(scene.bodies, first_body + 1):
                 for p in body.parts:
                     if min(p.half_size_m) <= 0:
                         raise ValueError(f"half_size_m of a part has to be positive, not {p.half_size_m}")
@@ -102,12 +101,12 @@ class Packed:
                     mesh = device_mesh(p.mesh, device).id if p.shape == "mesh" else 0
                     parts.append(
                         (
-                            SHAPES.index(p.shape), len(ranges), body.instance, straight, p.half_size_m, mesh,
+                            SHAPES.index(p.shape), k, body.instance, straight, p.half_size_m, mesh,
                             _surface(p.material, atlas, p.half_size_m),
                         )
                     )  # fmt: skip
-                ranges.append((start, len(parts)))
             count = len(scene.bodies)
+            num_bodies += 1 + count
             positions += [np.zeros((frames, 1, 3)), scene.position_m]
             rotations += [identity, scene.rotation]
             scales += [np.ones((frames, 1, 3)), np.ones((frames, count, 3)) if scene.scale is None else scene.scale]
@@ -122,7 +121,7 @@ class Packed:
                 lights.append((len(settings), direction, across, along, light.colour, softness))
             settings.append(
                 (
-                    first_body, len(ranges), first_part, len(parts), first_light, len(lights),
+                    first_body, first_part, len(parts), first_light, len(lights),
                     int(env.ground is not None),
                     env.visibility_m * GROUND_HAZE_LENGTHS, env.ambient, env.horizon, env.zenith, env.visibility_m,
                 )
@@ -149,7 +148,6 @@ class Packed:
         ):
             body_frames[f"{name}_rotation"][source] = outward[target] @ body_from_camera[source]
             body_frames[f"{name}_shift"][source] = _apply(outward[target], body_eye[source]) + outward_shift[target]
-        body_frames["first"], body_frames["last"] = np.array(ranges).T
 
         part_array = _table(parts, Part)
         which = part_array["body"]
@@ -167,16 +165,24 @@ class Packed:
         from_world = into @ inward[:, which]
         part_frames["from_world"] = from_world
         part_frames["origin"] = -_apply(from_world, position[:, which]) - _apply(into, offset)
+        to_world = (rotation * stretch)[:, which]
+        part_frames["to_world"] = to_world @ (own * unit[:, None])
+        part_frames["centre"] = position[:, which] + _apply(to_world, offset)
         for scene, setting in zip(scenes, settings, strict=True):
             if scene.ground_offset_m is not None:
-                part_frames["origin"][:, setting[2], :2] = scene.ground_offset_m
+                part_frames["origin"][:, setting[1], :2] = scene.ground_offset_m
+                part_frames["eye"][:, setting[1], :2] += scene.ground_offset_m
         # corners of the box around each part, in body axes, then in the camera's
         corners = np.swapaxes((own * half[:, None]) @ _CORNERS, -1, -2) + offset[:, None]  # [parts, 8, 3]
         seen = corners @ np.swapaxes(outward, -1, -2)[:, which] + outward_shift[:, which, None]
         part_frames["rect"] = _rectangles(seen, focal[:, owner[which]], there[:, which])
-        centre, radius = _spheres(seen, ranges)
-        body_frames["centre"] = _apply(view_rotation, centre) + eye
-        body_frames["radius"] = np.where(there, radius, -1.0)
+        part_frames["near"] = near = seen[..., 2].min(-1)
+        part_frames["present"] = there[:, which]
+        by_depth = np.empty((frames, len(flat)), np.int32)
+        for setting in settings:
+            ground, end = setting[1:3]
+            by_depth[:, ground] = ground
+            by_depth[:, ground + 1 : end] = ground + 1 + np.argsort(near[:, ground + 1 : end], 1, "stable")
 
         views = _blank((frames, len(scenes)), View)
         views["rotation"], views["position"], views["focal"] = c2w[..., :3, :3], c2w[..., :3, 3], focal
@@ -192,10 +198,10 @@ class Packed:
         self.world.views = upload(views, View)
         self.world.part_frames = upload(part_frames, PartFrame)
         self.world.body_frames = upload(body_frames, BodyFrame)
+        self.world.by_depth = upload(by_depth, wp.int32)
         self.world.atlas = upload(np.concatenate([np.zeros(1, np.uint8), *atlas.pictures]), wp.uint8)
         self.num_lights = len(lights)
-        self.most_bodies = max(s[1] - s[0] for s in settings)
-        self.most_parts = max(1, *(s[3] - s[2] for s in settings))
+        self.most_parts = max(s[2] - s[1] for s in settings)
 
 
 def _blank(shape: tuple[int, ...], struct: Any) -> Any:
@@ -212,26 +218,25 @@ def _apply(matrix: Floats, vector: Floats) -> Floats:
 
 
 def _rectangles(seen: Floats, focal: Floats, there: Array) -> Floats:
-    """Bounds ``[..., 4]`` of projected corners ``[..., 8, 3]``: all of the plane where some are behind the camera."""
+    """Bounds ``[..., 4]`` of boxes with corners ``[..., 8, 3]`` in the picture."""
     z = seen[..., 2]
     x, y = (seen[..., k] / np.maximum(z, NEAR_M) * focal[..., k, None] + focal[..., 2 + k, None] for k in (0, 1))
     slack = 0.01  # float32 in the kernel against float64 here
     rect = np.stack([x.min(-1) - slack, y.min(-1) - slack, x.max(-1) + slack, y.max(-1) + slack], -1)
-    behind = z.min(-1) <= NEAR_M
-    rect[behind] = -np.inf, -np.inf, np.inf, np.inf
+    part_behind = np.nonzero((z.min(-1) <= NEAR_M) & (z.max(-1) > NEAR_M))
+    if len(part_behind[0]):
+        rect[part_behind] = _cut_rectangles(seen[part_behind], focal[part_behind])
     rect[~there | (z.max(-1) <= NEAR_M)] = np.inf, np.inf, -np.inf, -np.inf
     return rect
 
 
-def _spheres(seen: Floats, ranges: list[tuple[int, int]]) -> tuple[Floats, Floats]:
-    """Centres ``[frames, bodies, 3]`` and radii of spheres around the corners ``[frames, parts, 8, 3]`` of bodies."""
-    frames = len(seen)
-    centre, radius = np.zeros((frames, len(ranges), 3)), np.full((frames, len(ranges)), -1.0)
-    full = [i for i, (a, b) in enumerate(ranges) if b > a]
-    starts = [ranges[i][0] for i in full]  # parts lie body after body, so each ends where the next one starts
-    low, high = np.minimum.reduceat(seen.min(2), starts, 1), np.maximum.reduceat(seen.max(2), starts, 1)
-    middle = (low + high) / 2
-    counts = [ranges[i][1] - ranges[i][0] for i in full]
-    reach = np.linalg.norm(seen - np.repeat(middle, counts, 1)[:, :, None], axis=-1).max(2)
-    centre[:, full], radius[:, full] = middle, np.maximum.reduceat(reach, starts, 1) + 1e-3
-    return centre, radius
+def _cut_rectangles(seen: Floats, focal: Floats) -> Floats:
+    """Bounds ``[n, 4]`` of boxes ``[n, 8, 3]`` of which the camera's plane cuts off a part."""
+    a, b = seen[:, _EDGES[0]], seen[:, _EDGES[1]]  # [n, 12, 3]
+    cut = (a[..., 2] > NEAR_M) != (b[..., 2] > NEAR_M)
+    share = (NEAR_M - a[..., 2]) / np.where(cut, b[..., 2] - a[..., 2], 1.0)
+    points = np.concatenate([seen, a + share[..., None] * (b - a)], 1)
+    shown = np.concatenate([seen[..., 2] > NEAR_M, cut], 1)[..., None]
+    at = points[..., :2] / np.maximum(points[..., 2:], NEAR_M) * focal[:, None, :2] + focal[:, None, 2:]
+    low, high = np.where(shown, at, np.inf).min(1), np.where(shown, at, -np.inf).max(1)
+    return np.concatenate([low - 0.01, high + 0.01], -1)

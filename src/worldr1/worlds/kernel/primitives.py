@@ -11,6 +11,17 @@ FLAT = wp.constant(1.0e-3)  # how far from an end cap a point still counts as on
 
 
 @wp.func
+def lesser(a: float, b: float) -> float:
+    """`wp.min` without its care for NaN: one instruction on a CPU, not five."""
+    return wp.where(a < b, a, b)
+
+
+@wp.func
+def greater(a: float, b: float) -> float:
+    return wp.where(a > b, a, b)
+
+
+@wp.func
 def hit_box(o: wp.vec3, d: wp.vec3) -> float:
     enter = wp.float32(-FAR)
     leave = wp.float32(FAR)
@@ -20,8 +31,8 @@ def hit_box(o: wp.vec3, d: wp.vec3) -> float:
             slope = 1.0e-9
         pace = 1.0 / slope
         middle = -o[axis] * pace
-        enter = wp.max(enter, middle - wp.abs(pace))
-        leave = wp.min(leave, middle + wp.abs(pace))
+        enter = greater(enter, middle - wp.abs(pace))
+        leave = lesser(leave, middle + wp.abs(pace))
     if enter < leave:
         return enter
     return FAR
@@ -100,7 +111,7 @@ def hit(shape: int, straight: float, mesh: wp.uint64, eye: wp.vec3, d: wp.vec3, 
         if shape == SPHERE:
             t = shift + hit_sphere(o, d)
         elif shape == CYLINDER:
-            t = shift + wp.min(hit_tube(o, d, 1.0), wp.min(hit_disc(o, d, 1.0), hit_disc(o, d, -1.0)))
+            t = shift + lesser(hit_tube(o, d, 1.0), lesser(hit_disc(o, d, 1.0), hit_disc(o, d, -1.0)))
         elif shape == CONE:
             t = shift + hit_cone(o, d)
         elif shape == MESH:
@@ -110,8 +121,8 @@ def hit(shape: int, straight: float, mesh: wp.uint64, eye: wp.vec3, d: wp.vec3, 
                 face = found.face
     if shape == CAPSULE:  # radius 1, so its unit form is as long as it needs to be
         up = wp.vec3(0.0, 0.0, straight)
-        ends = wp.min(hit_sphere(o - up, d), hit_sphere(o + up, d))
-        t = shift + wp.min(hit_tube(o, d, straight), ends)
+        ends = lesser(hit_sphere(o - up, d), hit_sphere(o + up, d))
+        t = shift + lesser(hit_tube(o, d, straight), ends)
     if t <= start or t > 0.5 * FAR:
         t = FAR
     return t, face

@@ -3,7 +3,7 @@
 
 import warp as wp
 
-from worldr1.worlds.kernel.layout import CELLS, TILE, World
+from worldr1.worlds.kernel.layout import BOX, CAPSULE, CELLS, MESH, SPHERE, TILE, Shadow, World
 from worldr1.worlds.kernel.primitives import CLOSE_M, FAR, hit
 
 SIDE = wp.constant(TILE)
@@ -16,6 +16,7 @@ def list_candidates(
     world: World,
     left: float,
     top: float,
+    objects_only: int,
     counts: wp.array3d(dtype=int),
     candidates: wp.array4d(dtype=int),
 ):
@@ -26,11 +27,13 @@ def list_candidates(
     x0 = left + float(column * SIDE)
     y0 = top + float(row * SIDE)
     count = wp.int32(0)
-    for part in range(world.settings[clip].first_part + 1, world.settings[clip].last_part):
-        rect = world.part_frames[frame, part].rect
-        if rect[0] < x0 + float(SIDE) and rect[2] > x0 and rect[1] < y0 + float(SIDE) and rect[3] > y0:
-            candidates[picture, row, column, count] = part
-            count += 1
+    for k in range(world.settings[clip].first_part + 1, world.settings[clip].last_part):
+        part = world.by_depth[frame, k]
+        if objects_only == 0 or world.parts[part].instance >= 0:
+            rect = world.part_frames[frame, part].rect
+            if rect[0] < x0 + float(SIDE) and rect[2] > x0 and rect[1] < y0 + float(SIDE) and rect[3] > y0:
+                candidates[picture, row, column, count] = part
+                count += 1
     counts[picture, row, column] = count
 
 
@@ -40,30 +43,52 @@ def ray_through(focal: wp.vec4, px: float, py: float) -> wp.vec3:
 
 
 @wp.func
-def nearest(world: World, picture: int, row: int, column: int, clip: int, frame: int, ray: wp.vec3, d: wp.vec3):
-    """Depth, part (or SKY), mesh face and amodal bits of a ray: ``ray`` in camera axes, ``d`` the same
-    in the world's."""
+def covers(rect: wp.vec4, x: float, y: float, pad: float) -> bool:
+    return x > rect[0] - pad and x < rect[2] + pad and y > rect[1] - pad and y < rect[3] + pad
+
+
+@wp.func
+def nearest(
+    world: World,
+    picture: int,
+    row: int,
+    column: int,
+    clip: int,
+    frame: int,
+    px: float,
+    py: float,
+    ray: wp.vec3,
+    d: wp.vec3,
+    amodal: int,
+):
+    """Depth, part (or SKY), mesh face and, if ``amodal``, the bits of all objects on a ray through (px, py):
+    ``ray`` in camera axes, ``d`` the same in the world's."""
     best = wp.float32(FAR)
     who = wp.int32(SKY)
     face = wp.int32(-1)
     bits = wp.uint32(0)
     for k in range(world.counts[picture, row, column]):
         i = world.candidates[picture, row, column, k]
-        t, f = hit(
-            world.parts[i].shape,
-            world.parts[i].straight,
-            world.parts[i].mesh,
-            world.part_frames[frame, i].eye,
-            world.part_frames[frame, i].from_camera * ray,
-            CLOSE_M,
-        )
-        if t < FAR:
-            if world.parts[i].instance >= 0:
-                bits = bits | (wp.uint32(1) << wp.uint32(world.parts[i].instance))
-            if t < best:
-                best = t
-                who = i
-                face = f
+        if covers(world.part_frames[frame, i].rect, px, py, 0.0):
+            instance = world.parts[i].instance
+            bit = wp.uint32(0)
+            if instance >= 0 and amodal == 1:
+                bit = wp.uint32(1) << wp.uint32(instance)
+            if world.part_frames[frame, i].near < best or (bits & bit) != bit:
+                t, f = hit(
+                    world.parts[i].shape,
+                    world.parts[i].straight,
+                    world.parts[i].mesh,
+                    world.part_frames[frame, i].eye,
+                    world.part_frames[frame, i].from_camera * ray,
+                    CLOSE_M,
+                )
+                if t < FAR:
+                    bits = bits | bit
+                    if t < best:
+                        best = t
+                        who = i
+                        face = f
     if world.settings[clip].has_ground == 1 and d[2] < -1.0e-6:
         t = -world.views[frame, clip].position[2] / d[2]
         if t > CLOSE_M and t < best and t < world.settings[clip].ground_far_m:
@@ -74,90 +99,83 @@ def nearest(world: World, picture: int, row: int, column: int, clip: int, frame:
 
 
 @wp.func
-def shade_reach(world: World, light: int, frame: int, body: int) -> float:
-    """Radius of the disc, seen along the light, outside of which a body shades no point above the ground."""
-    radius = world.body_frames[frame, body].radius
-    if radius > 0.0 and world.lights[light].softness > 0.0:
-        top = world.body_frames[frame, body].centre[2] + radius
-        radius += world.lights[light].softness * wp.max(top, 0.0) / wp.max(world.lights[light].direction[2], 0.05)
-    return radius
+def extent(shape: int, straight: float, g: wp.vec3) -> float:
+    """Greatest ``dot(g, p)`` of the points ``p`` of a unit primitive; of its hull for a cone."""
+    if shape == SPHERE:
+        return wp.length(g)
+    if shape == CAPSULE:
+        return wp.length(g) + straight * wp.abs(g[2])
+    if shape != BOX and shape != MESH:
+        return wp.sqrt(g[0] * g[0] + g[1] * g[1]) + wp.abs(g[2])
+    return wp.abs(g[0]) + wp.abs(g[1]) + wp.abs(g[2])
 
 
-@wp.kernel(enable_backward=False, module="unique")
-def bound_grids(world: World, grids: wp.array2d(dtype=wp.vec4)):
-    """One thread a light and frame: the rectangle, seen along the light, that all shadows are in."""
-    frame, light = wp.tid()
-    clip = world.lights[light].clip
-    low = wp.vec2(1.0e9, 1.0e9)
-    high = wp.vec2(-1.0e9, -1.0e9)
-    for b in range(world.settings[clip].first_body + 1, world.settings[clip].last_body):
-        reach = shade_reach(world, light, frame, b)
-        if reach > 0.0:
-            c = world.body_frames[frame, b].centre
-            at = wp.vec2(wp.dot(c, world.lights[light].across), wp.dot(c, world.lights[light].along))
-            low = wp.min(low, at - wp.vec2(reach, reach))
-            high = wp.max(high, at + wp.vec2(reach, reach))
-    size = high - low
-    grids[frame, light] = wp.vec4(low[0], low[1], float(GRID) / size[0], float(GRID) / size[1])
+@wp.func
+def cell_of(x: float, corner: float, per_metre: float) -> int:
+    return wp.clamp(int(wp.floor((x - corner) * per_metre)), 0, GRID - 1)
 
 
 @wp.kernel(enable_backward=False, module="unique")
 def list_blockers(
     world: World,
     grids: wp.array2d(dtype=wp.vec4),
+    shadows: wp.array3d(dtype=Shadow),
     counts: wp.array3d(dtype=int),
     blockers: wp.array4d(dtype=int),
 ):
-    """One thread a cell: the bodies whose shadow may reach it."""
-    frame, light, cell = wp.tid()
+    """One thread a light and frame: what every part shades, and the parts that may shade the cells of a grid."""
+    frame, light = wp.tid()
     clip = world.lights[light].clip
-    grid = grids[frame, light]
-    half = wp.vec2(0.5 / grid[2], 0.5 / grid[3])
-    x = grid[0] + (float(cell % GRID) + 0.5) / grid[2]
-    y = grid[1] + (float(cell // GRID) + 0.5) / grid[3]
-    count = wp.int32(0)
-    for b in range(world.settings[clip].first_body + 1, world.settings[clip].last_body):
-        reach = shade_reach(world, light, frame, b)
-        if reach > 0.0:
-            c = world.body_frames[frame, b].centre
-            # from the disc's centre to the nearest point of the cell
-            dx = wp.max(wp.abs(wp.dot(c, world.lights[light].across) - x) - half[0], 0.0)
-            dy = wp.max(wp.abs(wp.dot(c, world.lights[light].along) - y) - half[1], 0.0)
-            if dx * dx + dy * dy < reach * reach * 1.0001:
-                blockers[frame, light, cell, count] = b
-                count += 1
-    counts[frame, light, cell] = count
-
-
-@wp.func
-def shadowed(world: World, light: int, frame: int, p: wp.vec3, towards: wp.vec3, who: int) -> bool:
-    """Whether a part stands between ``p`` on part ``who`` and a light; convex parts do not shadow themselves."""
-    grid = world.grids[frame, light]
-    column = int(wp.floor((wp.dot(p, world.lights[light].across) - grid[0]) * grid[2]))
-    row = int(wp.floor((wp.dot(p, world.lights[light].along) - grid[1]) * grid[3]))
-    if column < 0 or row < 0 or column >= GRID or row >= GRID:
-        return False
-    cell = row * GRID + column
-    for k in range(world.blocker_counts[frame, light, cell]):
-        b = world.blockers[frame, light, cell, k]
-        to = world.body_frames[frame, b].centre - p
-        radius = world.body_frames[frame, b].radius
-        ahead = wp.dot(to, towards)
-        if ahead > -radius and wp.dot(to, to) - ahead * ahead < radius * radius:
-            for i in range(world.body_frames[frame, b].first, world.body_frames[frame, b].last):
-                if i != who or world.parts[i].mesh != wp.uint64(0):
-                    m = world.part_frames[frame, i].from_world
-                    t, _face = hit(
-                        world.parts[i].shape,
-                        world.parts[i].straight,
-                        world.parts[i].mesh,
-                        m * p + world.part_frames[frame, i].origin,
-                        m * towards,
-                        CLOSE_M,
-                    )
-                    if t < FAR:
-                        return True
-    return False
+    first = world.settings[clip].first_part
+    across = world.lights[light].across
+    along = world.lights[light].along
+    direction = world.lights[light].direction
+    softness = world.lights[light].softness
+    slack = 1.0e-3  # float32
+    low = wp.vec2(1.0e9, 1.0e9)
+    high = wp.vec2(-1.0e9, -1.0e9)
+    for i in range(first + 1, world.settings[clip].last_part):
+        shape = world.parts[i].shape
+        straight = world.parts[i].straight
+        c = world.part_frames[frame, i].centre
+        m = wp.transpose(world.part_frames[frame, i].to_world)
+        x = wp.dot(c, across)
+        y = wp.dot(c, along)
+        a = extent(shape, straight, m * across) + slack
+        b = extent(shape, straight, m * along) + slack
+        shadow = Shadow()
+        shadow.rect = wp.vec4(x - a, y - b, x + a, y + b)
+        shadow.top = wp.dot(c, direction) + extent(shape, straight, m * direction)
+        reach = wp.vec3(slack, slack, slack)
+        for axis in range(3):
+            g = wp.vec3(0.0, 0.0, 0.0)
+            g[axis] = 1.0
+            reach[axis] = reach[axis] + extent(shape, straight, m * g)
+        shadow.low = c - reach
+        shadow.high = c + reach
+        shadows[frame, light, i - first] = shadow
+        if world.part_frames[frame, i].present == 1:
+            low = wp.min(low, wp.vec2(x - a, y - b))
+            high = wp.max(high, wp.vec2(x + a, y + b))
+    # beyond the rectangle of all shadows there are only rims of soft ones: cells at the border list what reaches out
+    size = high - low
+    grid = wp.vec4(low[0], low[1], float(GRID) / size[0], float(GRID) / size[1])
+    grids[frame, light] = grid
+    for cell in range(GRID * GRID):
+        counts[frame, light, cell] = 0
+    for i in range(first + 1, world.settings[clip].last_part):
+        if world.part_frames[frame, i].present == 1:
+            # a rim is as wide as the light's radius times the way to the ground
+            height = shadows[frame, light, i - first].high[2]
+            rim = softness * wp.max(height, 0.0) / wp.max(direction[2] - softness, 0.05)
+            rect = shadows[frame, light, i - first].rect
+            for row in range(cell_of(rect[1] - rim, grid[1], grid[3]), cell_of(rect[3] + rim, grid[1], grid[3]) + 1):
+                for column in range(
+                    cell_of(rect[0] - rim, grid[0], grid[2]), cell_of(rect[2] + rim, grid[0], grid[2]) + 1
+                ):
+                    cell = row * GRID + column
+                    blockers[frame, light, cell, counts[frame, light, cell]] = i - first
+                    counts[frame, light, cell] = counts[frame, light, cell] + 1
 
 
 @wp.func
@@ -234,13 +252,15 @@ def count_on_canvas(world: World, left: float, top: float, height: int, width: i
     focal = world.views[frame, clip].focal
     for y in range(row * SIDE, wp.min(row * SIDE + SIDE, height)):
         for x in range(column * SIDE, wp.min(column * SIDE + SIDE, width)):
-            ray = ray_through(focal, left + float(x) + 0.5, top + float(y) + 0.5)
+            px = left + float(x) + 0.5
+            py = top + float(y) + 0.5
+            ray = ray_through(focal, px, py)
             bits = wp.uint32(0)
             for k in range(count):
                 i = world.candidates[picture, row, column, k]
-                if world.parts[i].instance >= 0:
-                    bit = wp.uint32(1) << wp.uint32(world.parts[i].instance)
-                    if (bits & bit) == wp.uint32(0):
+                bit = wp.uint32(1) << wp.uint32(world.parts[i].instance)
+                if (bits & bit) == wp.uint32(0):  # noqa: SIM102 - Warp's `and` computes both
+                    if covers(world.part_frames[frame, i].rect, px, py, 0.0):
                         t, _face = hit(
                             world.parts[i].shape,
                             world.parts[i].straight,
