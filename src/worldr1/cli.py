@@ -20,6 +20,7 @@ from worldr1.commands.arguments import (
     Generate,
     Info,
     Pretrain,
+    Prompts,
     Publish,
     Score,
     Train,
@@ -78,6 +79,10 @@ def run(command: Command) -> int:
             from worldr1.commands.worlds import run_worlds
 
             run_worlds(command)
+        case Prompts():
+            from worldr1.commands.prompts import run_prompts
+
+            run_prompts(command)
         case ValidateRewards():
             from worldr1.commands.validate import run_validate
 

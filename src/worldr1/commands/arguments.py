@@ -258,6 +258,20 @@ class Worlds:
 
 
 @dataclass(frozen=True)
+class Prompts:
+    """Write text prompts for training, each with a camera phrase, and print what they cover."""
+
+    out: Path
+    """The file to write, one JSON object a line."""
+    kind: Literal["train", "dynamic", "held_out"] = "train"
+    """Held-out prompts combine setting, subject and camera move as no training prompt does."""
+    count: int = 2500
+    """How many."""
+    seed: int = 0
+    """Other seeds give other prompts."""
+
+
+@dataclass(frozen=True)
 class ValidateRewards:
     """Put the reward to the test: clean rendered worlds against broken ones, hacks and hard positives.
 
@@ -287,4 +301,6 @@ class ValidateRewards:
     """Processes; all CPUs by default. The result does not depend on it."""
 
 
-Command = Demo | Pretrain | Check | Train | Generate | Publish | Export | Score | Worlds | ValidateRewards | Info
+Command = (
+    Demo | Pretrain | Check | Train | Generate | Publish | Export | Score | Worlds | Prompts | ValidateRewards | Info
+)
