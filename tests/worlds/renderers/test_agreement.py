@@ -15,6 +15,7 @@ from worldr1.worlds.rendered import FIRST_OBJECT, SKY, Rendered
 from worldr1.worlds.renderers import get_renderer
 from worldr1.worlds.renderers.assemble import with_the_frame
 from worldr1.worlds.renderers.blender import BlenderRenderer, environment_path, environment_python
+from worldr1.worlds.scene import Environment
 from worldr1.worlds.truth.invariants import check_record
 from worlds.renderers.staged import FRAMES, H, W, compare, stage
 
