@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from worldr1.vision_language import load_vision_language
+
 DIGITS = "0123456789"
 
 
@@ -34,15 +36,7 @@ class TransformersJudge:
     """
 
     def __init__(self, model: str | Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-
-        try:
-            self._processor: Any = AutoProcessor.from_pretrained(model)
-            self._model: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype).to(device).eval()
-        except (OSError, ValueError) as error:
-            raise ValueError(f"no vision-language model at {str(model)!r}: {error}") from error
-        if not getattr(self._processor, "chat_template", None):
-            raise ValueError(f"{str(model)!r} has no chat template; use an instruction-tuned model")
+        self._processor, self._model = load_vision_language(model, device, dtype)
         self._digits = digit_tokens(self._processor.tokenizer)
         self.name = str(model)
 

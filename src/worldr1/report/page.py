@@ -7,15 +7,14 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from torch import Tensor
 
 from worldr1.report import charts
 from worldr1.report.sprites import embed
+from worldr1.report.template import load_template
 
 FRAME_MS = 125  # eight frames a second
 
@@ -71,8 +70,7 @@ def render(data: ReportData) -> str:
     results = data.results
     metrics: Mapping[str, Any] = results.get("metrics") or {}
     better = {name: m.get("better", "") for name, m in metrics.items()}
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("worldr1.report") / "page.html").read_text(encoding="utf-8"))
+    template = load_template("page.html")
     return template.render(
         results=results,
         interrupted=data.interrupted,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from torch import Tensor
 
 from worldr1.report import charts
 from worldr1.report.score_pictures import depth_strip, heat_strip, side_by_side, tracks
+from worldr1.report.template import load_template
 from worldr1.rewards.classical.file import pick_frames
 from worldr1.rewards.classical.pairs import Pair
 from worldr1.rewards.classical.stream import Measured
@@ -48,8 +47,7 @@ def write_score_page(videos: Sequence[ScoredVideo], depths: Sequence[Depth | Non
 
 def render(videos: Sequence[ScoredVideo], depths: Sequence[Depth | None]) -> str:
     """The page as text."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string((files("worldr1.report") / "score_page.html").read_text(encoding="utf-8"))
+    template = load_template("score_page.html")
     pages = [_video(video, depth) for video, depth in zip(videos, depths, strict=True)]
     return template.render(videos=pages, size=charts)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 
+from worldr1.vision_language import load_vision_language
 from worldr1.worlds.captions.rewriter import Frames, Messages
 
 
@@ -24,15 +24,7 @@ class TransformersRewriter:
         max_new_tokens: int = 600,
     ) -> None:
         """Raises ``ValueError`` where there is no such model or it cannot chat."""
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-
-        try:
-            self._processor: Any = AutoProcessor.from_pretrained(model)
-            self._model: Any = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype).to(device).eval()
-        except (OSError, ValueError) as error:
-            raise ValueError(f"no vision-language model at {str(model)!r}: {error}") from error
-        if not getattr(self._processor, "chat_template", None):
-            raise ValueError(f"{str(model)!r} has no chat template; use an instruction-tuned model")
+        self._processor, self._model = load_vision_language(model, device, dtype)
         self.name, self.max_frames = str(model), max_frames
         self._max_new_tokens = max_new_tokens
 
