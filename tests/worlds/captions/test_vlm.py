@@ -7,56 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import (
-    CLIPImageProcessor,
-    CLIPVisionConfig,
-    LlamaConfig,
-    LlavaConfig,
-    LlavaForConditionalGeneration,
-    LlavaProcessor,
-    PreTrainedTokenizerFast,
-)
 
+from vision_language import save_llava
 from worldr1.worlds.captions.caption import Captioner
 from worldr1.worlds.captions.realiser import realise
 from worldr1.worlds.captions.vlm import TransformersRewriter
 from worlds.captions.records import hand_record
-
-TEMPLATE = (
-    "{% for m in messages %}{{ m['role'] }} : {% for c in m['content'] %}"
-    "{% if c['type'] == 'image' %}<image>{% else %}{{ c['text'] }}{% endif %} {% endfor %}{% endfor %}"
-    "{% if add_generation_prompt %}assistant : {% endif %}"
-)
-SPECIAL = ["<unk>", "<s>", "</s>", "<pad>", "<image>"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model that knows the words of one caption and says random ones."""
     path = tmp_path_factory.mktemp("vlm")
-    words = sorted(set(realise(hand_record(), "short").text.split()) | {"user", "assistant", "system", ":", "Facts"})
-    core = Tokenizer(models.WordLevel({w: i for i, w in enumerate([*SPECIAL, *words])}, unk_token="<unk>"))
-    core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>",
-        additional_special_tokens=["<image>"],
-    )  # fmt: skip
-    torch.manual_seed(0)
-    vision = CLIPVisionConfig(
-        hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=16, patch_size=8
-    )
-    text = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-        num_key_value_heads=2, max_position_embeddings=2048, bos_token_id=1, eos_token_id=2, pad_token_id=3,
-    )  # fmt: skip
-    config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=4, image_seq_length=4)
-    LlavaForConditionalGeneration(config).save_pretrained(path)
-    images = CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
-    LlavaProcessor(
-        images, tokenizer, patch_size=8, vision_feature_select_strategy="default", chat_template=TEMPLATE,
-        num_additional_image_tokens=1,
-    ).save_pretrained(path)  # fmt: skip
+    words = set(realise(hand_record(), "short").text.split()) | {"user", "assistant", "system", ":", "Facts"}
+    save_llava(path, sorted(words))
     return path
 
 
