@@ -35,7 +35,7 @@ def test_the_stopwatch_knows_phases() -> None:
     seconds = Stopwatch()
     with seconds("sample"):
         pass
-    assert seconds.read().keys() == {"seconds_sample"}
+    assert seconds.read().keys() == {"seconds_sample", "seconds_cpu_sample"}
 
 
 def test_a_missing_tracker_names_what_to_install(tmp_path: Path) -> None:

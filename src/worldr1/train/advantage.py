@@ -10,7 +10,9 @@ from torch import Tensor
 
 from worldr1.types import Score
 
-_PROPORTIONAL_GAIN, _INTEGRAL_GAIN = 5.0, 0.4
+# the policy itself sums up the pressure it was under, so that a fast integral on top of it swings
+_PROPORTIONAL_GAIN, _INTEGRAL_GAIN = 6.0, 0.05
+INTEGRAL_START = 0.5  # about what holds the motion while the geometric terms push against it
 
 
 @dataclass(frozen=True)

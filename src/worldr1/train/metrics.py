@@ -49,16 +49,17 @@ def z_rms(rollouts: Sequence[Rollout]) -> float | None:
 
 
 class Stopwatch:
-    """Seconds by phase."""
+    """Seconds by phase: on the clock, and of all the process's threads (``seconds_cpu_…``)."""
 
     def __init__(self) -> None:
         self._seconds: Row = {}
 
     @contextlib.contextmanager
     def __call__(self, phase: str) -> Iterator[None]:
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         yield
         self._seconds[f"seconds_{phase}"] = time.perf_counter() - started
+        self._seconds[f"seconds_cpu_{phase}"] = time.process_time() - used
 
     def read(self) -> Row:
         return dict(self._seconds)

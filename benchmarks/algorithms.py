@@ -1,0 +1,190 @@
+"""Algorithms and ablations from the same base, prompts and evaluation noise: one JSON per run, then a table.
+
+python benchmarks/algorithms.py run grpo nft ... [--seeds 0 1 2] [--minutes 4]
+python benchmarks/algorithms.py table [--curves docs/curves.png]
+
+A run that has its JSON is not repeated, one that was interrupted continues from its checkpoint. One thread; the
+CPU-minutes are those of sampling, reward and update, and fix the number of iterations by what one was measured to cost.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from worldr1.demo import Run, check_guards
+from worldr1.evaluate.metrics import compare
+from worldr1.presets import Preset, get_preset
+from worldr1.runtime import quiet_libraries
+from worldr1.train.advantage import TermWeight
+from worldr1.train.algorithms import AWM, GRPO, NFT, PPO, Algorithm, RewardGradient
+
+Change = Callable[[Preset], Preset]
+OUT = Path("runs/algorithms")
+
+
+def trained(**changes: Any) -> Change:
+    return lambda p: replace(p, train=replace(p.train, **changes))
+
+
+def sampled(**changes: Any) -> Change:
+    return lambda p: replace(p, sampler=replace(p.sampler, **changes))
+
+
+def using(algorithm: Algorithm, **changes: Any) -> Change:
+    return trained(algorithm=algorithm, **changes)
+
+
+def without(term: str) -> Change:
+    """The term is still measured and shown, but teaches nothing."""
+
+    def change(p: Preset) -> Preset:
+        weights: dict[str, TermWeight] = dict(p.train.weights)
+        weights[term] = replace(weights[term], weight=0.0)
+        return replace(p, train=replace(p.train, weights=weights))
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(p: Preset) -> Preset:
+        for one in changes:
+            p = one(p)
+        return p
+
+    return change
+
+
+# the rates of the others were chosen in short runs on seed 0 (LOG.md)
+ALGORITHMS: dict[str, Change] = {
+    "grpo": using(GRPO()),
+    "grpo flow-sde": both(using(GRPO()), sampled(rule="flow-sde")),
+    "grpo guard": using(GRPO(guard=True)),
+    "grpo iso-temporal": using(GRPO(weights="iso-temporal")),
+    "ppo": using(PPO()),
+    "nft": using(NFT(), lr=1e-3),
+    "awm": using(AWM(), lr=1e-3),
+    "reward_gradient": using(RewardGradient(), lr=5e-4),
+}
+TERMS = ("depth", "flow", "constancy", "camera", "prompt", "parallax", "sharpness", "motion")
+ABLATIONS: dict[str, Change] = {
+    **{f"without {term}": without(term) for term in TERMS},
+    "with the decoupled phase": trained(dynamic_every=10),
+    "with camera noise": trained(camera_noise=0.5),
+    **{f"group {n}": trained(group=n, prompts=64 // n) for n in (2, 4, 16)},
+    "KL 0": trained(kl_weight=0.0),
+    "window 1": sampled(window=1),
+    "window of all": sampled(window=5, window_end=5),
+}
+VARIANTS = ALGORITHMS | ABLATIONS
+
+
+def preset_of(variant: str, seed: int, iterations: int) -> Preset:
+    tiny = get_preset("tiny")
+    preset = VARIANTS[variant](replace(tiny, train=replace(tiny.train, prompts=8)))
+    changes = {"seed": seed, "iterations": iterations, "monitor_every": 10}
+    return replace(preset, train=replace(preset.train, **changes))
+
+
+def cost(variant: str, directory: Path) -> float:
+    """CPU-seconds of one iteration, measured once on a short run and kept, so that all seeds do the same."""
+    path = directory / "cost.json"
+    if not path.exists():
+        rows = Run(preset_of(variant, 0, 3), directory / "cost", "", Console(quiet=True)).train()
+        path.write_text(json.dumps(min(cpu_seconds([r]) for r in rows)))
+    return float(json.loads(path.read_text()))
+
+
+def cpu_seconds(rows: Sequence[dict[str, Any]]) -> float:
+    return sum(r[f"seconds_cpu_{phase}"] for r in rows for phase in ("sample", "reward", "update"))
+
+
+def run(variant: str, seed: int, minutes: float, directory: Path) -> None:
+    """One run, if its JSON is not there yet."""
+    name = variant.replace(" ", "-")
+    result = directory / f"{name}-{seed}.json"
+    if result.exists():
+        return
+    iterations = max(1, round(60 * minutes / cost(variant, directory / name)))
+    preset = preset_of(variant, seed, iterations)
+    experiment = Run(preset, directory / name / str(seed), "", Console(quiet=True))
+    _, before = experiment.evaluate("before")
+    rows = experiment.train()
+    _, after = experiment.evaluate("after")
+    metrics = compare(before, after)
+    curve = [{k: v for k, v in r.items() if k == "iteration" or "/" in k} for r in rows if "monitor/held_out" in r]
+    told = {
+        "variant": variant,
+        "seed": seed,
+        "iterations": iterations,
+        "videos": iterations * preset.train.prompts * preset.train.group,
+        "cpu_minutes": cpu_seconds(rows) / 60,
+        "metrics": metrics,
+        "guards": check_guards(metrics),
+        "curve": curve,
+    }
+    result.write_text(json.dumps(told, indent=1))
+
+
+def load(directory: Path) -> dict[str, list[dict[str, Any]]]:
+    """Results by variant, in the order of `VARIANTS`."""
+    found = [json.loads(p.read_text()) for p in sorted(directory.glob("*-[0-9]*.json"))]
+    return {v: runs for v in VARIANTS if (runs := [r for r in found if r["variant"] == v])}
+
+
+def table(directory: Path) -> str:
+    """A Markdown row per variant: means over seeds, each seed's violation rate, guards passed."""
+    lines = [
+        "| variant | violation rate | by seed | depth error | motion | sharpness | agreement | CPU min | videos |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    runs = load(directory)
+    first = next(iter(runs.values()))[0]["metrics"]
+    lines.append(
+        f"| base | {first['violation_rate']['before']:.3f} | | {first['depth_error']['before']:.4f} | | | | | |"
+    )
+    for variant, some in runs.items():
+
+        def mean(name: str, key: str = "after", some: list[dict[str, Any]] = some) -> float:
+            return sum(r["metrics"][name][key] for r in some) / len(some)
+
+        def guard(name: str, some: list[dict[str, Any]] = some) -> str:
+            held = sum(r["guards"][name]["pass"] for r in some)
+            share = sum(r["guards"][name]["value"] for r in some) / len(some)
+            return f"{share:.2f}" if held == len(some) else f"{share:.2f} (fails {len(some) - held} of {len(some)})"
+
+        seeds = ", ".join(f"{r['metrics']['violation_rate']['after']:.3f}" for r in some)
+        cells = [variant, f"{mean('violation_rate'):.3f}", seeds, f"{mean('depth_error'):.4f}"]
+        cells += [guard(g) for g in ("motion", "sharpness", "prompt_agreement")]
+        cells += [f"{sum(r['cpu_minutes'] for r in some) / len(some):.1f}", str(some[0]["videos"])]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("run", "table"))
+    parser.add_argument("variants", nargs="*", help=f"of {', '.join(VARIANTS)}")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--minutes", type=float, default=4.0, help="CPU-minutes of a run")
+    parser.add_argument("--out", type=Path, default=OUT)
+    args = parser.parse_args()
+    if unknown := [v for v in args.variants if v not in VARIANTS]:
+        parser.error(f"unknown variant {unknown[0]!r}; use some of {', '.join(VARIANTS)}")
+    if args.what == "table":
+        print(table(args.out))
+        return
+    torch.set_num_threads(1)
+    quiet_libraries()
+    for variant in args.variants or VARIANTS:
+        for seed in args.seeds:
+            run(variant, seed, args.minutes, args.out)
+
+
+if __name__ == "__main__":
+    main()
