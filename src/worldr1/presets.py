@@ -38,8 +38,8 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "demo": Preset(train=TrainConfig(iterations=80)),
     # twice the prompts: what limits the longer run is the noise of its gradient
-    "tiny": Preset(train=TrainConfig(iterations=100, prompts=16), num_eval=192, motion_share=1.10),
-    "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=100, prompts=16), num_eval=192, motion_share=1.10),
+    "tiny": Preset(train=TrainConfig(iterations=100, prompts=16), num_eval=192, motion_share=1.04),
+    "tiny-clean": Preset(base="clean", train=TrainConfig(iterations=100, prompts=16), num_eval=192, motion_share=1.04),
     "debug": Preset(
         sampler=SamplerConfig(steps=4, window=1, window_end=2),
         eval_sampler=SamplerConfig(steps=4, window=1, window_end=2),

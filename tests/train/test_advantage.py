@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from worldr1.train.advantage import TermWeight, advantages, group_normalise, guard_pressure, term_matrix
+from worldr1.train.advantage import TermWeight, advantages, group_normalise, guard_pressure, spare, term_matrix
 from worldr1.train.loop import TrainConfig
 from worldr1.types import Score
 
@@ -100,9 +100,21 @@ def test_guard_pressure_grows_only_while_the_guard_is_short() -> None:
     assert guard_pressure(0.4, [], target=0.8) == (0.4, 0.4)
 
 
-def test_a_guard_without_pressure_counts_for_nothing() -> None:
-    scores = [Score(None, {"a": float(k), "guard": float(-k)}) for k in range(4)]
+def test_what_would_lower_a_guard_is_taken_out() -> None:
+    generator = torch.Generator().manual_seed(0)
+    guard = torch.randn(40, generator=generator)
+    term = torch.randn(40, generator=generator) - 0.5 * guard  # earns by slowing down, and otherwise too
+    scores = [Score(None, {"a": float(a), "guard": float(g)}) for a, g in zip(term, guard, strict=True)]
     weights = {"a": TermWeight(1.0), "guard": TermWeight(5.0, guard=True)}
-    free = advantages(scores, 4, weights, {"guard": 0.0})
-    held = advantages(scores, 4, weights, {"guard": 1.0})
-    assert free[-1] > 0 > held[-1]
+    z = group_normalise(guard.view(5, 8), 0.02).flatten()
+    plain = advantages(scores, 8, {"a": TermWeight(1.0)})
+    free = advantages(scores, 8, weights, {"guard": 0.0})
+    assert plain @ z < -5
+    assert abs(float(free @ z)) < 1e-4
+    assert torch.corrcoef(torch.stack([plain, free]))[0, 1] > 0.8  # the rest of the term still teaches
+    assert advantages(scores, 8, weights, {"guard": 1.0}) @ z > 5
+
+
+def test_a_guard_that_the_terms_raise_is_left_alone() -> None:
+    total, guard = torch.tensor([[2.0, -1.0, -1.0]]), torch.tensor([[1.0, 0.0, -1.0]])
+    assert torch.equal(spare(total, guard), total)

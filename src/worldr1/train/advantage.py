@@ -12,15 +12,15 @@ from worldr1.types import Score
 
 # the policy itself sums up the pressure it was under, so that a fast integral on top of it swings
 _PROPORTIONAL_GAIN, _INTEGRAL_GAIN = 6.0, 0.05
-INTEGRAL_START = 0.5  # about what holds the motion while the geometric terms push against it
 
 
 @dataclass(frozen=True)
 class TermWeight:
     """How much a term counts, and the spread below which its differences within a group are noise.
 
-    A guard counts only as much as is needed to keep its mean at the base model's level (`guard_pressure`):
-    otherwise half of all samples, being below the mean, would be pushed to climb what should only be kept.
+    A guard is a constraint. What the other terms would take from it is removed from them (`spare`), and it counts
+    itself only as much as is needed to bring its mean back to the base model's level (`guard_pressure`): otherwise
+    half of all samples, being below the mean, would be pushed to climb what should only be kept.
     """
 
     weight: float
@@ -62,6 +62,30 @@ def group_normalise(values: Tensor, floor: float) -> Tensor:
     return out.where(count >= 2, torch.nan)
 
 
+def spare(total: Tensor, guard: Tensor) -> Tensor:
+    """``total`` without the part along ``guard`` that would lower it; both of one shape, without NaN.
+
+    An advantage with no component along a measured quantity does not move that quantity's mean, to first order:
+    gradient projection (Rosen 1960) with samples in the place of parameters. Where the two agree, nothing changes.
+    """
+    along = (total * guard).sum() / guard.square().sum().clamp(min=1e-12)
+    return total - along.clamp(max=0) * guard
+
+
+def combine(z: Mapping[str, Tensor], weights: Mapping[str, TermWeight], pressure: Mapping[str, float]) -> Tensor:
+    """The weighted sum of normalised terms, all of one shape, kept from lowering the guards; NaN counts for nothing."""
+    z = {term: value.nan_to_num(0.0) for term, value in z.items() if weights[term].weight > 0}
+    guards = [term for term in z if weights[term].guard]
+    total = torch.zeros_like(next(iter(z.values())))
+    for term in [t for t in z if t not in guards]:
+        total = total + weights[term].weight * z[term]
+    for term in guards:
+        total = spare(total, z[term])
+    for term in guards:
+        total = total + weights[term].weight * pressure.get(term, 1.0) * z[term]
+    return total
+
+
 def advantages(
     scores: Sequence[Score],
     group: int,
@@ -79,9 +103,9 @@ def advantages(
         raise ValueError(f"{len(scores)} samples do not fill groups of {group}")
     if not any(w.weight > 0 for w in weights.values()):
         raise ValueError("no reward term has a positive weight")
-    pressure = pressure or {}
-    total = torch.zeros(len(scores) // group, group)
-    for term, setting in weights.items():
-        z = group_normalise(term_matrix(scores, term).view(-1, group), setting.floor)
-        total = total + setting.weight * pressure.get(term, 1.0) * z.nan_to_num(0.0)
+    z = {
+        term: group_normalise(term_matrix(scores, term).view(-1, group), setting.floor)
+        for term, setting in weights.items()
+    }
+    total = combine(z, weights, pressure or {})
     return total.flatten().clamp(-clip, clip)

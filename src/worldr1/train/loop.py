@@ -12,7 +12,7 @@ from torch import Tensor
 from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.policies.noise import camera_conditioned
 from worldr1.policies.sde import draw_window
-from worldr1.train.advantage import INTEGRAL_START, guard_pressure
+from worldr1.train.advantage import guard_pressure
 from worldr1.train.algorithms.base import Scored, Update
 from worldr1.train.checkpoint import Checkpoints, State, TrainState, random_states
 from worldr1.train.config import TrainConfig
@@ -153,7 +153,7 @@ def _pressure(rows: Sequence[Row], targets: Mapping[str, float]) -> tuple[dict[s
     """`guard_pressure` of each guard and its integrals, from the rows so far, so that a resumed run agrees."""
     pressure, integral = {}, {}
     for term, target in targets.items():
-        previous = rows[-1][f"integral/{term}"] if rows else INTEGRAL_START
+        previous = rows[-1][f"integral/{term}"] if rows else 0.0
         recent = [r[f"reward/{term}"] for r in rows[-_GUARD_MEMORY:] if r[f"reward/{term}"] is not None]
         pressure[term], integral[term] = guard_pressure(previous, recent, target)
     return pressure, integral

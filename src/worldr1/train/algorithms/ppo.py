@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worldr1.train.advantage import term_matrix
+from worldr1.train.advantage import combine, term_matrix
 from worldr1.train.algorithms.base import Scored
 from worldr1.train.algorithms.grpo import GRPO
 
@@ -65,11 +65,10 @@ class PPO(GRPO):
 
     def advantage(self, scored: Scored, state: dict[str, Any]) -> Tensor:
         x = project(scored.features(), self.width)
-        total = torch.zeros(len(scored.scores), dtype=torch.float64)
+        z = {}
         for term, setting in scored.weights.items():
             residual, size, state[term] = value_residual(
                 x, term_matrix(scored.scores, term), state.get(term, {}), ridge=self.ridge, memory=self.memory
             )
-            z = (residual / (size + setting.floor)).nan_to_num(0.0)
-            total = total + setting.weight * scored.pressure.get(term, 1.0) * z
-        return total.clamp(-_ADVANTAGE_CLIP, _ADVANTAGE_CLIP).float()
+            z[term] = residual / (size + setting.floor)
+        return combine(z, scored.weights, scored.pressure).clamp(-_ADVANTAGE_CLIP, _ADVANTAGE_CLIP).float()
