@@ -1,7 +1,7 @@
 """Algorithms and ablations from the same base, prompts and evaluation noise: one JSON per run, then a table.
 
-python benchmarks/algorithms.py run grpo nft ... [--seeds 0 1 2] [--minutes 4]
-python benchmarks/algorithms.py table [--curves docs/curves.png]
+python benchmarks/algorithms.py run grpo nft ... [--seeds 0 1 2] [--minutes 3]
+python benchmarks/algorithms.py table [--curves docs/curves.svg]
 
 A run that has its JSON is not repeated, one that was interrupted continues from its checkpoint. One thread; the
 CPU-minutes are those of sampling, reward and update, and fix the number of iterations by what one was measured to cost.
@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import torch
 from rich.console import Console
 
@@ -67,9 +68,9 @@ ALGORITHMS: dict[str, Change] = {
     "grpo guard": using(GRPO(guard=True)),
     "grpo iso-temporal": using(GRPO(weights="iso-temporal")),
     "ppo": using(PPO()),
-    "nft": using(NFT(), lr=1e-3),
-    "awm": using(AWM(), lr=1e-3),
-    "reward_gradient": using(RewardGradient(), lr=5e-4),
+    "nft": using(NFT(), lr=1.2e-3),
+    "awm": using(AWM(), lr=1.2e-3),
+    "reward_gradient": using(RewardGradient(), lr=2e-4, kl_weight=0.03),
 }
 TERMS = ("depth", "flow", "constancy", "camera", "prompt", "parallax", "sharpness", "motion")
 ABLATIONS: dict[str, Change] = {
@@ -166,18 +167,42 @@ def table(directory: Path) -> str:
     return "\n".join(lines)
 
 
+def draw(directory: Path, picture: Path) -> None:
+    """What the monitors saw over the videos sampled, a line per algorithm, its seeds as a band."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    shown = {
+        "monitor/held_out": "1 − violation probability (24 watched prompts)",
+        "monitor/motion": "motion (px/frame)",
+    }
+    for variant, some in load(directory).items():
+        if variant not in ALGORITHMS:
+            continue
+        for axis, (key, label) in zip(axes, shown.items(), strict=True):
+            videos = [point["iteration"] * some[0]["videos"] / some[0]["iterations"] for point in some[0]["curve"]]
+            values = torch.tensor([[point[key] for point in r["curve"]] for r in some])
+            (line,) = axis.plot(videos, values.mean(0), label=variant)
+            axis.fill_between(videos, values.amin(0), values.amax(0), color=line.get_color(), alpha=0.12)
+            axis.set(xlabel="videos sampled", ylabel=label)
+    axes[0].legend(fontsize="small")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(picture)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "table"))
     parser.add_argument("variants", nargs="*", help=f"of {', '.join(VARIANTS)}")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
-    parser.add_argument("--minutes", type=float, default=4.0, help="CPU-minutes of a run")
+    parser.add_argument("--minutes", type=float, default=3.0, help="CPU-minutes of a run")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--curves", type=Path, help="with table: also draw the curves into this picture")
     args = parser.parse_args()
     if unknown := [v for v in args.variants if v not in VARIANTS]:
         parser.error(f"unknown variant {unknown[0]!r}; use some of {', '.join(VARIANTS)}")
     if args.what == "table":
         print(table(args.out))
+        if args.curves:
+            draw(args.out, args.curves)
         return
     torch.set_num_threads(1)
     quiet_libraries()

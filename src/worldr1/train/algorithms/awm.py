@@ -32,23 +32,21 @@ class AWM(Algorithm):
     """Policy gradient on the forward process; sampling follows the ODE."""
 
     name: str = field(default="awm", init=False)
-    times: int = 2  # noise levels per update
+    times: int = 4  # noise levels per update
 
     def parts(self, update: Update) -> list[Part]:
         policy, batch = update.policy, update.batch
+        # the first evaluation precedes the first step of the optimiser: its weights are those that sampled
+        old: dict[int, Tensor] = {}
 
-        def part(step: int, noise: Tensor, x: Tensor, old: Tensor) -> Loss:
+        def part(step: int, noise: Tensor, x: Tensor) -> Loss:
             v_reference = update.reference_velocity(batch.prompts, x, step)
             v = velocity(policy, batch.prompts, x, step)
-            loss, ratio = awm_loss(matching(v, noise - batch.latents), old, update.advantage, update.clip)
+            new = matching(v, noise - batch.latents)
+            loss, ratio = awm_loss(new, old.setdefault(step, new.detach()), update.advantage, update.clip)
             kl = (v - v_reference).square().mean()
             outside = float(((ratio - 1).abs() > update.clip).float().mean())
             watched = {"kl": float(kl.detach()), "clipped": outside, "ratio": float(ratio.detach().mean())}
             return Loss(loss + update.kl_weight * kl, watched)
 
-        out = []
-        for step, noise, x in forward_noise(update, self.times):
-            with torch.no_grad():  # before the first step of the optimiser: these are the weights that sampled
-                old = matching(velocity(policy, batch.prompts, x, step), noise - batch.latents)
-            out.append(lambda a=(step, noise, x, old): part(*a))
-        return out  # type: ignore[return-value]
+        return [lambda a=drawn: part(*a) for drawn in forward_noise(update, self.times)]  # type: ignore[misc]

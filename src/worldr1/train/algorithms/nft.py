@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from worldr1.train.algorithms.base import Algorithm, Loss, Part, Update, forward_noise
@@ -39,24 +38,22 @@ class NFT(Algorithm):
     name: str = field(default="nft", init=False)
     beta: float = 0.5  # how far v⁺ and v⁻ lie from the old policy; a smaller one makes larger updates
     largest: float = 3.0  # advantage that counts as wholly wanted; they are clipped there
-    times: int = 2  # noise levels per update
+    times: int = 4  # noise levels per update: a few samples' own noise drowns what they teach
 
     def parts(self, update: Update) -> list[Part]:
         policy, batch = update.policy, update.batch
         r = optimality(update.advantage, self.largest)
+        # the first evaluation precedes the first step of the optimiser: its weights are those that sampled
+        old: dict[int, Tensor] = {}
 
-        def part(step: int, noise: Tensor, x: Tensor, v_old: Tensor) -> Loss:
+        def part(step: int, noise: Tensor, x: Tensor) -> Loss:
             v_reference = update.reference_velocity(batch.prompts, x, step)
             v = velocity(policy, batch.prompts, x, step)
+            v_old = old.setdefault(step, v.detach())
             kl = (v - v_reference).square().mean()
             # 1/β keeps the size of the gradient at v_θ = v_old, whatever β
             loss = nft_loss(v, v_old, noise - batch.latents, r, self.beta) / self.beta
             moved = float((v.detach() - v_old).square().mean())
             return Loss(loss + update.kl_weight * kl, {"kl": float(kl.detach()), "moved": moved})
 
-        out = []
-        for step, noise, x in forward_noise(update, self.times):
-            with torch.no_grad():  # before the first step of the optimiser: these are the weights that sampled
-                v_old = velocity(policy, batch.prompts, x, step)
-            out.append(lambda a=(step, noise, x, v_old): part(*a))
-        return out  # type: ignore[return-value]
+        return [lambda a=drawn: part(*a) for drawn in forward_noise(update, self.times)]  # type: ignore[misc]
