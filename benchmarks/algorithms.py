@@ -20,7 +20,7 @@ from rich.console import Console
 
 from worldr1.demo import Run, check_guards
 from worldr1.evaluate.metrics import compare
-from worldr1.presets import Preset, get_preset
+from worldr1.presets import RATES, Preset, get_preset
 from worldr1.runtime import quiet_libraries
 from worldr1.train.advantage import TermWeight
 from worldr1.train.algorithms import AWM, GRPO, NFT, PPO, Algorithm, RewardGradient
@@ -37,8 +37,8 @@ def sampled(**changes: Any) -> Change:
     return lambda p: replace(p, sampler=replace(p.sampler, **changes))
 
 
-def using(algorithm: Algorithm, **changes: Any) -> Change:
-    return trained(algorithm=algorithm, **changes)
+def using(algorithm: Algorithm) -> Change:
+    return trained(algorithm=algorithm, lr=RATES[algorithm.name])
 
 
 def without(term: str) -> Change:
@@ -61,26 +61,26 @@ def both(*changes: Change) -> Change:
     return change
 
 
-# the rates of the others were chosen in short runs on seed 0 (LOG.md)
 ALGORITHMS: dict[str, Change] = {
     "grpo": using(GRPO()),
     "grpo flow-sde": both(using(GRPO()), sampled(rule="flow-sde")),
     "grpo guard": using(GRPO(guard=True)),
     "grpo iso-temporal": using(GRPO(weights="iso-temporal")),
     "ppo": using(PPO()),
-    "nft": using(NFT(), lr=1.2e-3),
-    "awm": using(AWM(), lr=1.2e-3),
-    "reward_gradient": using(RewardGradient(), lr=2e-4, kl_weight=0.03),
+    "nft": using(NFT()),
+    "awm": using(AWM()),
+    "reward_gradient": using(RewardGradient()),
 }
 TERMS = ("depth", "flow", "constancy", "camera", "prompt", "parallax", "sharpness", "motion")
+# of the default algorithm, which draws no steps: the window is GRPO's
 ABLATIONS: dict[str, Change] = {
     **{f"without {term}": without(term) for term in TERMS},
     "with the decoupled phase": trained(dynamic_every=10),
     "with camera noise": trained(camera_noise=0.5),
     **{f"group {n}": trained(group=n, prompts=64 // n) for n in (2, 4, 16)},
     "KL 0": trained(kl_weight=0.0),
-    "window 1": sampled(window=1),
-    "window of all": sampled(window=5, window_end=5),
+    "grpo window 1": both(using(GRPO()), sampled(window=1)),
+    "grpo window of all": both(using(GRPO()), sampled(window=5, window_end=5)),
 }
 VARIANTS = ALGORITHMS | ABLATIONS
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from worldr1.types import Score
 
 # the policy itself sums up the pressure it was under, so that a fast integral on top of it swings
-_PROPORTIONAL_GAIN, _INTEGRAL_GAIN = 6.0, 0.05
+_PROPORTIONAL_GAIN, _INTEGRAL_GAIN = 6.0, 0.1
 
 
 @dataclass(frozen=True)
