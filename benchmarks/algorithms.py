@@ -9,6 +9,7 @@ CPU-minutes are those of sampling, reward and update, and fix the number of iter
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +20,16 @@ import torch
 from rich.console import Console
 
 from worldr1.demo import Run, check_guards
-from worldr1.evaluate.metrics import compare
+from worldr1.evaluate.metrics import compare, measure
 from worldr1.presets import RATES, Preset, get_preset
 from worldr1.runtime import quiet_libraries
 from worldr1.train.advantage import TermWeight
 from worldr1.train.algorithms import AWM, GRPO, NFT, PPO, Algorithm, RewardGradient
+from worldr1.train.algorithms.best_of_n import best_of_n
 
 Change = Callable[[Preset], Preset]
 OUT = Path("runs/algorithms")
+LOOKED = "monitor/held_out"
 
 
 def trained(**changes: Any) -> Change:
@@ -82,7 +85,8 @@ ABLATIONS: dict[str, Change] = {
     "grpo window 1": both(using(GRPO()), sampled(window=1)),
     "grpo window of all": both(using(GRPO()), sampled(window=5, window_end=5)),
 }
-VARIANTS = ALGORITHMS | ABLATIONS
+BEST_OF = {"best of 8": 8}  # trains nothing, pays at inference
+VARIANTS: dict[str, Change] = ALGORITHMS | {name: lambda p: p for name in BEST_OF} | ABLATIONS
 
 
 def preset_of(variant: str, seed: int, iterations: int) -> Preset:
@@ -111,25 +115,39 @@ def run(variant: str, seed: int, minutes: float, directory: Path) -> None:
     result = directory / f"{name}-{seed}.json"
     if result.exists():
         return
-    iterations = max(1, round(60 * minutes / cost(variant, directory / name)))
+    iterations = 0 if variant in BEST_OF else max(1, round(60 * minutes / cost(variant, directory / name)))
     preset = preset_of(variant, seed, iterations)
     experiment = Run(preset, directory / name / str(seed), "", Console(quiet=True))
     _, before = experiment.evaluate("before")
-    rows = experiment.train()
-    _, after = experiment.evaluate("after")
+    if variant in BEST_OF:
+        after, videos, seconds, rows = *chosen(experiment, BEST_OF[variant]), []
+    else:
+        rows = experiment.train()
+        _, after = experiment.evaluate("after")
+        videos, seconds = iterations * preset.train.prompts * preset.train.group, cpu_seconds(rows)
     metrics = compare(before, after)
-    curve = [{k: v for k, v in r.items() if k == "iteration" or "/" in k} for r in rows if "monitor/held_out" in r]
     told = {
         "variant": variant,
         "seed": seed,
         "iterations": iterations,
-        "videos": iterations * preset.train.prompts * preset.train.group,
-        "cpu_minutes": cpu_seconds(rows) / 60,
+        "videos": videos,
+        "cpu_minutes": seconds / 60,
         "metrics": metrics,
         "guards": check_guards(metrics),
-        "curve": curve,
+        "curve": [{k: v for k, v in r.items() if k == "iteration" or "/" in k} for r in rows if LOOKED in r],
     }
     result.write_text(json.dumps(told, indent=1))
+
+
+def chosen(experiment: Run, n: int) -> tuple[dict[str, torch.Tensor], int, float]:
+    """Metrics of the best of ``n`` base samples by the training reward, how many were drawn, CPU-seconds."""
+    started, prompts = time.process_time(), experiment.eval_prompts
+    reward, _ = experiment.reward()
+    with experiment.judged.reference():
+        best = best_of_n(experiment.judged, reward, prompts, [90_000_000 + p.seed for p in prompts], n)
+    video = torch.stack([rollout.clip.video for rollout, _ in best])
+    used = time.process_time() - started
+    return measure(video, prompts, experiment.instruments), n * len(prompts), used
 
 
 def load(directory: Path) -> dict[str, list[dict[str, Any]]]:

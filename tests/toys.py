@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from diffusers import LTXPipeline
 
-from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.types import Prompt
 from worldr1.worlds.tiny.captions import vocabulary
 
@@ -34,8 +34,8 @@ def toy_pipeline(seed: int = 0) -> LTXPipeline:
     return pipeline
 
 
-def toy_policy(seed: int = 0, size: int = 16) -> LTXPolicy:
-    return LTXPolicy(toy_pipeline(seed), SAMPLER, num_frames=5, size=size)
+def toy_policy(seed: int = 0, size: int = 16) -> TinyPolicy:
+    return TinyPolicy(toy_pipeline(seed), SAMPLER, num_frames=5, size=size)
 
 
 def toy_prompts(count: int) -> list[Prompt]:

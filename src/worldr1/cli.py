@@ -50,7 +50,9 @@ def run(command: Command) -> int:
         case Pretrain():
             from worldr1.commands.pretrain import run_pretrain
 
-            return run_pretrain(command.preset, command.out, command.device, command.threads, command.install_weights)
+            return run_pretrain(
+                command.preset, command.out, command.device, command.threads, command.install_weights, command.only
+            )
         case Check():
             from worldr1.commands.check import run_check
 
@@ -135,6 +137,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         print(f"worldr1: {one_line(error)}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        if debug or type(error).__name__ != "OutOfMemoryError":  # torch's, which is not imported here
+            raise
+        advice = "ask for fewer or smaller frames, a -24gb preset, or --save-memory where the command has it"
+        print(f"worldr1: out of memory: {one_line(error).split('. ')[0]}; {advice}", file=sys.stderr)
         return 2
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,8 @@ from worldr1.evaluate.depth_unet import load_depth_unet
 from worldr1.evaluate.inspector import load_inspector
 from worldr1.evaluate.metrics import Instruments, compare, measure
 from worldr1.evaluate.motion import FarnebackFlow
-from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.noise import camera_conditioned
+from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.presets import Preset, PromptSource, get_preset, load_tiny, override
 from worldr1.report.page import Pair, ReportData, write_report
 from worldr1.report.sheet import write_sheet
@@ -30,9 +31,12 @@ from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.differentiable import DifferentiableWorldReward
 from worldr1.rewards.stack import make_reward
 from worldr1.runtime import usable_cpus
+from worldr1.train.distributed import ALONE, Processes
 from worldr1.train.fit import save_atomically, write_text_atomically
+from worldr1.train.launch import join
 from worldr1.train.loop import train
 from worldr1.train.monitor import HackMonitor
+from worldr1.train.remote import placed
 from worldr1.train.rollout import sample
 from worldr1.train.selftest import as_rollout, run_self_tests
 from worldr1.types import Prompt, Reward, Rollout
@@ -53,15 +57,24 @@ class Run:
     """One experiment in its folder: every phase is kept, so that a rerun continues where the last one stopped."""
 
     def __init__(
-        self, preset: Preset, out: Path, command: str, console: Console, on_hack: Literal["stop", "warn"] = "warn"
+        self,
+        preset: Preset,
+        out: Path,
+        command: str,
+        console: Console,
+        on_hack: Literal["stop", "warn"] = "warn",
+        processes: Processes = ALONE,
     ) -> None:
+        self.processes = processes
         self.preset, self.out, self.command, self.console, self.on_hack = preset, out, command, console, on_hack
         self.seconds: dict[str, float] = {}
         out.mkdir(parents=True, exist_ok=True)
-        self._check_config()
+        with processes.main_first():
+            self._check_config()
         pipeline, num_frames = load_tiny(preset.base), preset.prompts.num_frames
-        self.policy = LTXPolicy(pipeline, preset.sampler, num_frames=num_frames)
-        self.judged = LTXPolicy(pipeline, preset.eval_sampler, num_frames=num_frames)  # the same weights
+        processes.shard(pipeline)
+        self.policy = TinyPolicy(pipeline, preset.sampler, num_frames=num_frames)
+        self.judged = TinyPolicy(pipeline, preset.eval_sampler, num_frames=num_frames)  # the same weights
         self.policy.add_lora(preset.train.lora_rank, preset.train.seed)
         self.train_prompts = PromptSource(preset.prompts, held_out=False)
         held_out = PromptSource(preset.prompts, held_out=True)
@@ -75,7 +88,8 @@ class Run:
         path, text = self.out / "config.json", json.dumps(asdict(self.preset), indent=2)
         if path.exists() and path.read_text() != text:
             raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
-        write_text_atomically(text, path)
+        if not path.exists():
+            write_text_atomically(text, path)
 
     def scene_of(self, prompt: Prompt) -> TinyScene:
         """The scene that a prompt was written about."""
@@ -85,23 +99,26 @@ class Run:
         """Clips of the held-out prompts, from noise that does not depend on the phase, and their metrics."""
         path = self.out / f"{phase}.pt"
         started = time.perf_counter()
-        if not path.exists():
+        if not self.processes.from_main(path.exists()) and self.processes.takes_part:
             seeds = [_EVAL_SEED + p.seed for p in self.eval_prompts]
             share = self.preset.train.camera_noise if phase == "after" else 0.0  # the base model knows white noise
             initial = camera_conditioned(self.judged, share) if share else None
             rollouts = sample(self.judged, self.eval_prompts, seeds, initial=initial).rollouts
             video = torch.stack([r.clip.video for r in rollouts])
             state = {"video": (video * 255).round().byte(), "seconds": time.perf_counter() - started}
-            save_atomically(state, path)
+            if self.processes.is_main:
+                save_atomically(state, path)
+        self.processes.wait()
         state = torch.load(path, weights_only=True)
         self.seconds[phase] = state["seconds"]
         video = state["video"].float() / 255
         return video, measure(video, self.eval_prompts, self.instruments)
 
-    def reward(self) -> tuple[WorldReward | DifferentiableWorldReward, dict[str, float]]:
-        """The reward, its floors at the level of the base model's own clips, and how those clips meet them."""
+    def reward(self) -> tuple[Callable[[], WorldReward | DifferentiableWorldReward], dict[str, float]]:
+        """How to build the reward, its floors at the base model's own clips' level, and how those clips meet them."""
         prompts = self.train_prompts.first(_CALIBRATION)
-        window = range(1, 1 + self.preset.sampler.window)  # drawn as in training, since drawing changes the motion
+        # drawn as in training, since drawing changes the motion
+        window = range(1, 1 + self.preset.sampler.window * self.preset.train.algorithm.draws)
         with self.policy.reference():
             rollouts = sample(self.policy, prompts, [_CALIBRATION_SEED + 2 * p.seed for p in prompts], window).rollouts
         measured = make_reward(guards.Floor(), guards.Floor()).evidence(rollouts)
@@ -115,10 +132,10 @@ class Run:
             demanded = torch.tensor([floor.of(p) > 0 for p in prompts])
             floors[name] = floor
             targets[name] = share[name] * float(guards.against_floor(values, prompts, floor)[demanded].mean())
-        reward = make_reward(floors["sharpness"], floors["motion"])
+        build = partial(make_reward, floors["sharpness"], floors["motion"])
         if self.preset.train.algorithm.name == "reward_gradient":
-            return DifferentiableWorldReward(reward), targets
-        return reward, targets
+            return lambda: DifferentiableWorldReward(build()), targets
+        return build, targets
 
     def self_test(self, reward: Reward) -> dict[str, float]:
         """What the run rests on; raises `SelfTestError`."""
@@ -143,17 +160,20 @@ class Run:
             self.watched_prompts,
             every=config.monitor_every,
             on_hack=self.on_hack,
-            videos=self.out / "validation",
+            videos=self.out / "validation" if self.processes.is_main else None,
             initial=camera_conditioned(self.policy, config.camera_noise) if config.camera_noise else None,
         )
 
     def train(self) -> list[dict[str, Any]]:
         """Self-tests, then training."""
         config = self.preset.train
-        reward, targets = self.reward()
+        build, targets = self.reward()
+        targets = self.processes.from_main(targets)
+        reward = build()
         self_test = self.self_test(reward)
         self.console.print("self-tests passed: " + ", ".join(f"{k} {v:.4g}" for k, v in self_test.items()))
-        write_text_atomically(json.dumps(self_test, indent=2), self.out / "selftest.json")
+        if self.processes.is_main:
+            write_text_atomically(json.dumps(self_test, indent=2), self.out / "selftest.json")
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -161,7 +181,7 @@ class Run:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console) as progress:
+        with placed(reward, build, config) as scoring, Progress(*columns, console=self.console) as progress:
             name = config.algorithm.name
             task = progress.add_task(name, total=config.iterations)
 
@@ -170,7 +190,7 @@ class Run:
 
             rows = train(
                 self.policy,
-                reward,
+                scoring,
                 self.train_prompts,
                 config,
                 self.out,
@@ -178,10 +198,12 @@ class Run:
                 targets,
                 dynamic_prompts=PromptSource(replace(self.preset.prompts, occluder=1.0), held_out=False),
                 monitor=self._monitor(),
+                processes=self.processes,
             )
         for part in ("sample", "reward", "update", "monitor"):
             self.seconds[f"train_{part}"] = sum(r.get(f"seconds_{part}", 0.0) for r in rows)
-        self.policy.save(str(self.out / "lora"))
+        if self.processes.is_main:
+            self.policy.save(str(self.out / "lora"))
         return rows
 
 
@@ -214,8 +236,9 @@ def _pairs(
 
 def run_experiment(preset: Preset, out: Path, command: str, on_hack: Literal["stop", "warn"] = "warn") -> int:
     """Before → training → after → report in ``out``; returns the exit status: 0, 1 a failed guard, 130 interrupted."""
-    console = Console()
-    run = Run(preset, out, command, console, on_hack)
+    processes = join()
+    console = Console(quiet=not processes.is_main)
+    run = Run(preset, out, command, console, on_hack, processes)
     results: dict[str, Any] = {"metrics": {}, "guards": {}}
     rows: list[dict[str, Any]] = []
     pairs: list[Pair] = []
@@ -226,6 +249,9 @@ def run_experiment(preset: Preset, out: Path, command: str, on_hack: Literal["st
         before, measured = run.evaluate("before")
         rows = run.train()
         after, measured_after = run.evaluate("after")
+        processes.leave()
+        if not processes.is_main:
+            return 0
         results["metrics"] = compare(measured, measured_after)
         results["guards"] = check_guards(results["metrics"])
         count = min(_SHOWN, preset.num_eval)
@@ -235,6 +261,8 @@ def run_experiment(preset: Preset, out: Path, command: str, on_hack: Literal["st
         pairs = _pairs(run.eval_prompts, before, after, measured, measured_after, list(range(preset.num_eval)))
         worst = _pairs(run.eval_prompts, before, after, measured, measured_after, by_damage)
     except KeyboardInterrupt:
+        if not processes.is_main:
+            return 130
         interrupted = True
         rows = _read_rows(out / "metrics.jsonl")
     results |= {"seconds": run.seconds, "command": command, "version": __version__, "seed": preset.train.seed}

@@ -91,18 +91,18 @@ def _follow_parent() -> None:
     os._exit(1)
 
 
-def run_ray(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None = None) -> Iterator[Result]:
-    """Ray actors of one CPU each, on the cluster of ``RAY_ADDRESS`` or else on this machine.
+@contextmanager
+def ray_cluster(workers: int | None, instead: str) -> Iterator[Any]:
+    """The module ``ray``, connected to the cluster of ``RAY_ADDRESS`` or else to a new one on this machine.
 
-    Raises ``ValueError`` when Ray is not installed and for more workers than the cluster has CPUs, since those would
+    Who is connected already stays so; otherwise the connection ends with the block. Raises ``ValueError`` when Ray is
+    not installed, naming what to use ``instead``, and for more workers than the cluster has CPUs, since those would
     wait for ever.
     """
     try:
         import ray
-        from ray.exceptions import RayError, RayTaskError
-        from ray.util import ActorPool
     except ImportError as error:
-        raise ValueError("the ray executor needs Ray: pip install 'worldr1[ray]', or use --executor local") from error
+        raise ValueError(f"this needs Ray: pip install 'worldr1[ray]', or use {instead}") from error
     started = not ray.is_initialized()
     if started:
         address = os.environ.get("RAY_ADDRESS", "local")
@@ -112,7 +112,20 @@ def run_ray(function: Callable[[Task], Result], tasks: Sequence[Task], workers: 
         cpus = int(ray.cluster_resources().get("CPU", 0))
         if (workers or 1) > cpus:
             raise ValueError(f"the Ray cluster has {cpus} CPUs; use at most {cpus} workers, not {workers}")
+        yield ray
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def run_ray(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None = None) -> Iterator[Result]:
+    """Ray actors of one CPU each; raises as `ray_cluster` does."""
+    with ray_cluster(workers, "--executor local") as ray:
+        from ray.exceptions import RayError, RayTaskError
+        from ray.util import ActorPool
+
         worker = ray.remote(num_cpus=1, runtime_env={"env_vars": ONE_THREAD})(_Actor)
+        cpus = int(ray.cluster_resources()["CPU"])
         actors = [worker.remote() for _ in range(min(workers or cpus, len(tasks)))]
         try:
             yield from ActorPool(actors).map_unordered(lambda actor, task: actor.call.remote(function, task), tasks)
@@ -123,9 +136,6 @@ def run_ray(function: Callable[[Task], Result], tasks: Sequence[Task], workers: 
         finally:
             for actor in actors:  # each holds its CPU until then
                 ray.kill(actor)
-    finally:
-        if started:
-            ray.shutdown()
 
 
 class _Actor:

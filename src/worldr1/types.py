@@ -94,24 +94,6 @@ class Score:
         return replace(self, notes={**self.notes, term: note})
 
 
-class Policy(Protocol):
-    """A text-to-video model that can be sampled and trained."""
-
-    def sample(
-        self,
-        prompts: Sequence[Prompt],
-        seeds: Sequence[int],
-        window: range = ...,
-        draw_seeds: Sequence[int] | None = None,
-    ) -> list[Rollout]: ...
-
-    def log_prob(self, rollouts: Sequence[Rollout], step: int) -> Tensor: ...
-
-    def save(self, directory: str) -> None: ...
-
-    def load(self, directory: str) -> None: ...
-
-
 class Reward(Protocol):
     """Scores videos; a term that cannot tell abstains with ``None``."""
 

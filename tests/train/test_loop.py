@@ -19,6 +19,7 @@ from worldr1.train.advantage import TermWeight
 from worldr1.train.algorithms import ALGORITHMS, AWM, GRPO, NFT, PPO, RewardGradient, make_algorithm
 from worldr1.train.checkpoint import Checkpoints
 from worldr1.train.loop import TrainConfig, sample_seed, train
+from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt, Rollout, Score
 
 
@@ -76,7 +77,7 @@ def test_only_the_adapter_changes_and_rows_are_written(tmp_path: Path) -> None:
     assert all(r["z_rms"] == pytest.approx(1, abs=0.1) for r in rows)
     assert {"kl", "clipped", "ratio", "spread", "masked_share", "seconds_sample", "seconds_update"} <= rows[0].keys()
     with policy.reference():
-        a, b = (p.sample([prompt(0)], [3])[0].clip.video for p in (policy, untouched))
+        a, b = (sample(p, [prompt(0)], [3]).rollouts[0].clip.video for p in (policy, untouched))
     assert torch.equal(a, b)
 
 
@@ -95,12 +96,12 @@ def test_it_raises_what_it_is_paid_for(tmp_path: Path, name: str) -> None:
     algorithm, settings = LEARNERS[name]
     policy = toy_policy()
     prompts, seeds = [prompt(i % 3) for i in range(24)], range(900, 924)
-    before = torch.tensor([s.parts["bright"] for s in Brightness()(policy.sample(prompts, seeds))])
+    before = torch.tensor([s.parts["bright"] for s in Brightness()(sample(policy, prompts, seeds).rollouts)])
     config = replace(
         CONFIG, iterations=20, group=8, kl_weight=0.0, checkpoint_every=100, algorithm=algorithm, **settings
     )
     train(policy, Brightness(), prompt, config, tmp_path)
-    after = torch.tensor([s.parts["bright"] for s in Brightness()(policy.sample(prompts, seeds))])
+    after = torch.tensor([s.parts["bright"] for s in Brightness()(sample(policy, prompts, seeds).rollouts)])
     gain = after - before
     assert gain.mean() > 3 * gain.std() / len(gain) ** 0.5
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
+from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.presets import PromptSource, get_preset, load_tiny
 from worldr1.train import selftest
 from worldr1.train.algorithms import GRPO, NFT, Algorithm, RewardGradient
@@ -17,8 +17,8 @@ from worldr1.types import Clip, Prompt, Rollout, Score
 
 
 @pytest.fixture(scope="module")
-def policy() -> LTXPolicy:
-    policy = LTXPolicy(load_tiny(), SamplerConfig(steps=4, window=2, window_end=3))
+def policy() -> TinyPolicy:
+    policy = TinyPolicy(load_tiny(), SamplerConfig(steps=4, window=2, window_end=3))
     policy.add_lora()
     return policy
 
@@ -34,19 +34,19 @@ class FixedReward:
         return [Score(v) for v in self.values]
 
 
-def run(policy: LTXPolicy, reward: FixedReward, algorithm: Algorithm | None = None) -> dict[str, float]:
+def run(policy: TinyPolicy, reward: FixedReward, algorithm: Algorithm | None = None) -> dict[str, float]:
     prompts = PromptSource(get_preset("debug").prompts, held_out=False).first(16)
     blank = Rollout(prompts[0], Clip(torch.zeros(9, 3, 32, 32)), ())
     return selftest.run_self_tests(policy, reward, prompts, range(0, 2), blank, blank, algorithm)
 
 
-def test_all_pass_on_the_packaged_policy(policy: LTXPolicy) -> None:
+def test_all_pass_on_the_packaged_policy(policy: TinyPolicy) -> None:
     measured = run(policy, FixedReward([0.9, 0.1]))
     assert abs(measured["z_rms"] - 1) < 0.02
     assert measured["first_ratio_error"] == 0
 
 
-def test_a_deterministic_sampler_is_caught(policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deterministic_sampler_is_caught(policy: TinyPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
     def follow_the_mean(*args: Any) -> Batch:
         batch = sample(*args)
         steps = [tuple(replace(s, after=s.mean) for s in r.steps) for r in batch.rollouts]
@@ -57,7 +57,7 @@ def test_a_deterministic_sampler_is_caught(policy: LTXPolicy, monkeypatch: pytes
         run(policy, FixedReward([0.9, 0.1]))
 
 
-def test_changed_weights_are_caught(policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_weights_are_caught(policy: TinyPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
     def then_change(*args: Any) -> Batch:
         batch = sample(*args)
         with torch.no_grad():
@@ -71,26 +71,32 @@ def test_changed_weights_are_caught(policy: LTXPolicy, monkeypatch: pytest.Monke
         policy.pipeline.transformer.proj_out.bias.sub_(1e-3)
 
 
-def test_a_reward_that_prefers_the_broken_clip_is_caught(policy: LTXPolicy) -> None:
+def test_a_reward_that_prefers_the_broken_clip_is_caught(policy: TinyPolicy) -> None:
     with pytest.raises(selftest.SelfTestError, match="prefers a violated clip"):
         run(policy, FixedReward([0.1, 0.9]))
 
 
-def test_a_reward_that_abstains_is_caught(policy: LTXPolicy) -> None:
+def test_a_reward_that_abstains_is_caught(policy: TinyPolicy) -> None:
     with pytest.raises(selftest.SelfTestError, match="abstains"):
         run(policy, FixedReward([None, 0.9]))
 
 
-def test_each_algorithm_has_its_own_checks(policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sampler_is_checked_unless_it_cannot_draw(policy: TinyPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    reward, of_all = FixedReward([0.9, 0.1]), {"sigmas_fall", "gradient_error", "reward_margin"}
+    assert run(policy, reward, NFT()).keys() == of_all | {"z_rms", "first_ratio_error", "log_prob_error"}
+    monkeypatch.setattr(policy, "sampler", replace(policy.sampler, eta=0.0))
+    assert run(policy, reward, NFT()).keys() == of_all
+
+
+def test_noise_levels_must_fall(policy: TinyPolicy, monkeypatch: pytest.MonkeyPatch) -> None:
     reward = FixedReward([0.9, 0.1])
-    assert run(policy, reward, NFT()).keys() == {"sigmas_fall", "gradient_error", "reward_margin"}
     monkeypatch.setattr(policy, "sigmas", [1.0, 0.7, 0.7, 0.3, 0.0])
     with pytest.raises(selftest.SelfTestError, match="sigmas_fall"):
         run(policy, reward, NFT())
 
 
 def test_impossible_pairs_are_refused_before_anything_is_sampled(
-    policy: LTXPolicy, monkeypatch: pytest.MonkeyPatch
+    policy: TinyPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selftest, "sample", None)
     with pytest.raises(ValueError, match="not differentiable"):

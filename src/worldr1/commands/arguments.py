@@ -40,6 +40,8 @@ class Pretrain:
     """Where to train; rendering takes the CPU's cores either way."""
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     """CPU threads; all cores by default."""
+    only: Literal["world-depth"] | None = None
+    """Make this part alone, which needs none of the others: the depth network for general worlds."""
     install_weights: Flag = False
     """Put the weights into the package when done, replacing the ones that are there."""
 
@@ -48,8 +50,8 @@ class Pretrain:
 class Train:
     """Train a text-to-video model with 3D rewards, measured before and after.
 
-    Presets of the packaged model: demo, tiny, tiny-clean, debug. Of published ones: wan-1.3b, wan-1.3b-24gb, wan-14b,
-    ltx-2b, ltx-2b-24gb, cogvideox-5b, cogvideox-5b-24gb. The exit status is 1 when a guard fails.
+    Presets of the packaged model: demo, tiny, tiny-clean, debug. Of published ones: wan-1.3b, wan-1.3b-24gb, wan-5b,
+    wan-14b, ltx-2b, ltx-2b-24gb, cogvideox-5b, cogvideox-5b-24gb. The exit status is 1 when a guard fails.
     """
 
     preset: Preset
@@ -68,18 +70,36 @@ class Train:
     """Prompts per iteration."""
     group: Annotated[int | None, arg(metavar="INT")] = None
     """Samples per prompt."""
+    rewards: Literal["local", "ray"] = "local"
+    """Where clips are scored: in this process, or by actors of a Ray cluster (RAY_ADDRESS, else this machine)."""
+    reward_workers: Annotated[int | None, arg(metavar="INT")] = None
+    """Threads, or Ray actors, that score groups while the next ones are sampled. A single thread scores the whole
+    batch after sampling."""
     model: Annotated[str | None, arg(metavar="DIR|HUB")] = None
     """Directory or hub id of the pipeline that a published preset trains; the preset's own hub id by default."""
     frames: Annotated[int | None, arg(metavar="INT")] = None
-    """Length of the clips; for published models, like the next four."""
+    """Length of the clips; for published models, like all that follow but the last."""
     height: Annotated[int | None, arg(metavar="INT")] = None
     """Of the clips, in pixels."""
     width: Annotated[int | None, arg(metavar="INT")] = None
     """Of the clips, in pixels."""
     held_out: Annotated[int | None, arg(metavar="INT")] = None
     """Prompts that are only measured, before and after."""
+    optimizer: Literal["adamw", "adamw8bit"] | None = None
+    """adamw8bit keeps its moments in bytes; needs the extra 8bit."""
+    reward_stack: Annotated[str | None, arg(metavar="NAME")] = None
+    """Networks that judge the clips: default (licences that allow commercial use), research, research-vggt, or
+    packaged (needs no download, knows the tiny worlds only). worldr1 info lists their parts and licences."""
+    depth_model: Annotated[str | None, arg(metavar="NAME|DIR|HUB")] = None
+    """Another depth network in the stack: any depth model of transformers, vggt, moge or depth-anything-3."""
+    judge: Annotated[str | None, arg(metavar="DIR|HUB")] = None
+    """A vision-language model that says whether the prompt is followed; none by default."""
     dry_run: Flag = False
     """Only print the plan: parameters, tokens, memory by part, evaluations, hours. Downloads no weights."""
+    devices: int = 1
+    """For --dry-run: GPUs that share the samples. A run takes as many as it is launched on (docs/scale.md)."""
+    shards: int = 1
+    """For --dry-run: GPUs that the transformer's weights are divided over (FSDP2), 1 where each holds all."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +172,8 @@ class Generate:
     by default."""
     lora: Annotated[Path | None, arg(metavar="DIR")] = None
     """Directory of a trained LoRA (with pytorch_lora_weights.safetensors)."""
+    fuse: Flag = False
+    """Add the LoRA into the weights: a video then costs what the base's does (bfloat16 rounds a little more)."""
     guidance: float = 1.0
     """Classifier-free guidance; 1 is none."""
     steps: int = 12

@@ -25,8 +25,8 @@ def run_check(preset: str, algorithm: str | None = None) -> None:
     settings = override(get_preset(preset), algorithm=algorithm)
     with TemporaryDirectory() as folder:
         run = Run(settings, Path(folder), f"worldr1 check {preset}", console)
-        reward, _ = run.reward()
-        measured = run.self_test(reward)
+        build, _ = run.reward()
+        measured = run.self_test(build())
     table = Table("self-test", "measured", title=f"{preset}, {settings.train.algorithm.name}: all passed")
     for name, value in measured.items():
         table.add_row(name, f"{value:.4g}")

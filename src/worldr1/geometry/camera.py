@@ -32,8 +32,10 @@ def project(points: Tensor, K: Tensor) -> Tensor:
 
 def transform(pose: Tensor, points: Tensor) -> Tensor:
     """Apply rigid transforms ``[..., 4, 4]`` to points ``[..., h, w, 3]``."""
-    rotation = pose[..., None, None, :3, :3]
-    return (rotation @ points[..., None])[..., 0] + pose[..., None, None, :3, 3]
+    # one product a picture: a matrix a point would be copied out for every pixel
+    moved = points.flatten(-3, -2) @ pose[..., :3, :3].mT + pose[..., None, :3, 3]
+    out: Tensor = moved.unflatten(-2, points.shape[-3:-1])
+    return out
 
 
 def inside(pixels: Tensor, height: int, width: int, margin: float = 0.5) -> Tensor:

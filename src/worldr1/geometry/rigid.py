@@ -15,7 +15,7 @@ def fit_rigid(source: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     weight = weight / weight.sum(-1, keepdim=True).clamp(min=1e-8)
     mean_s = (weight[..., None] * source).sum(1)
     mean_t = (weight[..., None] * target).sum(1)
-    covariance = torch.einsum("np,npi,npj->nij", weight, target - mean_t[:, None], source - mean_s[:, None])
+    covariance = (weight[..., None] * (target - mean_t[:, None])).mT @ (source - mean_s[:, None])
     u, _, vh = torch.linalg.svd(covariance.double())
     sign = torch.ones(len(u), 3, dtype=u.dtype, device=u.device)
     sign[:, 2] = torch.sign(torch.linalg.det(u @ vh))

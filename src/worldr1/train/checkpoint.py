@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from worldr1.train.distributed import ALONE, Processes
 from worldr1.train.fit import save_atomically, write_text_atomically
 
 State = dict[str, Any]
@@ -54,8 +55,11 @@ class TrainState:
     rows: list[dict[str, Any]] = field(default_factory=list)  # of metrics, one per finished iteration
     algorithm: State = field(default_factory=dict)  # the algorithm's own memory
     base: dict[str, Tensor] = field(default_factory=dict)  # what the monitor remembers of the base policy
+    processes: Processes = ALONE  # all have the same state, but for their random generators
 
-    def state(self) -> State:
+    def state(self, random: State | None = None) -> State:
+        """What goes into a checkpoint, with the generators' states given or else as they are; asked of all at once."""
+        randoms = self.processes.gather(random_states() if random is None else random)
         return {
             "parameters": [p.detach() for p in self.parameters],
             "average": list(self.average),
@@ -63,7 +67,8 @@ class TrainState:
             "rows": self.rows,
             "algorithm": self.algorithm,
             "base": self.base,
-            "random": random_states(),
+            "random": randoms[0],
+            "random_of_others": randoms[1:],
         }
 
     @torch.no_grad()
@@ -73,7 +78,8 @@ class TrainState:
             p.copy_(saved)
         self.optimizer.load_state_dict(state["optimizer"])
         self.rows, self.algorithm, self.base = state["rows"], state["algorithm"], state["base"]
-        restore_random_states(state["random"])
+        randoms = [state["random"], *state.get("random_of_others", ())]
+        restore_random_states(randoms[self.processes.rank % len(randoms)])
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from worldr1.train.advantage import TermWeight, term_matrix
+from worldr1.train.faults import RESCORED
 from worldr1.train.fit import write_text_atomically
 from worldr1.types import Rollout, Score
 
@@ -21,7 +22,10 @@ _PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio
 
 
 def reward_metrics(scores: Sequence[Score], group: int, weights: Mapping[str, TermWeight], faults: Counter[str]) -> Row:
-    """Means of the reward and its terms over the scores that exist, the spread within groups, and what is masked."""
+    """Means of the reward and its terms over the scores that exist, the spread within groups, and what is masked.
+
+    ``rescored`` counts clips whose worker was lost and that another one scored; it is there when there are any.
+    """
     values = [s.value for s in scores if s.value is not None]
     out: Row = {"reward": sum(values) / max(1, len(values)), "masked": len(scores) - len(values)}
     for term in weights:
@@ -29,6 +33,8 @@ def reward_metrics(scores: Sequence[Score], group: int, weights: Mapping[str, Te
         out[f"reward/{term}"] = None if column.isnan().all() else float(column.nanmean())
     out["spread"] = group_spread(scores, group)
     out["masked_share"] = out["masked"] / len(scores)
+    if rescored := sum(RESCORED in s.notes for s in scores):
+        out["rescored"] = rescored
     return out | {f"masked/{reason}": count for reason, count in sorted(faults.items())}
 
 
@@ -98,7 +104,8 @@ class Trackers:
 
     def close(self) -> None:
         if self._accelerator is not None:
-            self._accelerator.end_training()
+            for tracker in self._accelerator.trackers:  # Accelerate's own end would also part the run's processes
+                tracker.finish()
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

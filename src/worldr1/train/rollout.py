@@ -13,6 +13,7 @@ from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.policies.sde import follow, log_prob, mean_std
 from worldr1.types import Clip, Prompt, Rollout, Step
 
+Ready = Callable[[Sequence[Rollout]], None]
 InitialNoise = Callable[[Prompt, torch.Generator], Tensor]  # → [tokens, channels], each entry N(0, 1)
 
 
@@ -49,10 +50,14 @@ def sample(
     *,
     keep: Collection[int] = (),
     initial: InitialNoise | None = None,
+    ready: Ready = lambda _part: None,
 ) -> Batch:
-    """One rollout per prompt; ``window``, ``seeds`` and ``draw_seeds`` as in `Policy.sample`.
+    """One rollout per prompt; the steps in ``window`` are drawn and kept, the others follow the ODE.
 
-    ``keep`` names steps whose latent is kept, ``initial`` replaces the white initial noise. Latents are on the CPU.
+    ``seeds`` fix the initial noise, ``draw_seeds`` (by default the following) the noise of the drawn steps. Prompt
+    and seeds fix the clip, whatever else is in the batch (up to rounding). ``keep`` names steps whose latent is
+    kept, ``initial`` replaces the white initial noise. ``ready`` is given every ``policy.batch`` rollouts as soon as
+    they are decoded, while the rest is still to come. Latents are on the CPU.
     """
     draw_seeds = [s + 1 for s in seeds] if draw_seeds is None else draw_seeds
     policy.prepare([p.text for p in prompts])
@@ -60,6 +65,7 @@ def sample(
     for i in range(0, len(prompts), policy.batch):
         part = slice(i, i + policy.batch)
         parts.append(_sample(policy, prompts[part], seeds[part], window, draw_seeds[part], keep, initial))
+        ready(parts[-1].rollouts)
     kept = {k: torch.cat([p.kept[k] for p in parts]) for k in keep}
     return Batch(tuple(r for p in parts for r in p.rollouts), torch.cat([p.latents for p in parts]), kept)
 
@@ -80,6 +86,7 @@ def _sample(
     else:
         x = torch.stack([initial(p, g) for p, g in zip(prompts, starts, strict=True)])
     text = policy.embed([p.text for p in prompts])
+    # the drawn steps are computed on the CPU, where `replay` computes the same again
     latents, drawn, kept = follow(
         lambda x, i: policy.velocity(x.to(policy.device), i, *text).cpu(),
         x,

@@ -140,7 +140,7 @@ def run_self_tests(
     def check(name: str, value: float, passed: bool, meaning: str) -> None:
         measured[name], checks[name] = value, (passed, meaning)
 
-    if algorithm.draws:
+    if policy.sampler.eta > 0:  # whether or not this algorithm learns from drawn steps: the sampler is one for all
         rollouts = sample(policy, prompts, range(len(prompts)), window).rollouts
         z, ratio, density = z_rms(policy, rollouts), first_ratio_error(policy, rollouts), log_prob_error()
         check("z_rms", z, abs(z - 1) <= 0.02, "the sampler does not draw from the density it scores")

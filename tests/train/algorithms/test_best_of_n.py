@@ -9,6 +9,7 @@ import pytest
 from learners import PlainBrightness, prompt
 from toys import toy_policy
 from worldr1.train.algorithms.best_of_n import best_of_n
+from worldr1.train.rollout import sample
 from worldr1.types import Clip, Rollout, Score
 
 
@@ -16,7 +17,7 @@ def test_the_brightest_sample_of_each_prompt_is_taken() -> None:
     policy, prompts = toy_policy(), [prompt(0), prompt(1)]
     picked = best_of_n(policy, PlainBrightness(), prompts, [10, 50], 3)
     for (rollout, score), p, seed in zip(picked, prompts, (10, 50), strict=True):
-        alone = [float(r.clip.video.mean()) for r in policy.sample([p] * 3, range(seed, seed + 3))]
+        alone = [float(r.clip.video.mean()) for r in sample(policy, [p] * 3, range(seed, seed + 3)).rollouts]
         assert rollout.prompt == p
         assert score.value == pytest.approx(max(alone), abs=1e-4)
         assert max(alone) > min(alone)

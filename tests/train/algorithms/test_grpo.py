@@ -83,7 +83,7 @@ def test_the_plain_ratio_is_biased_where_the_guarded_one_is_not() -> None:
 
 def test_iso_temporal_weights_are_the_published_ones_with_mean_one() -> None:
     sampler = SamplerConfig(steps=5, window=2, window_end=4, rule="flow-sde", eta=0.7)
-    sigmas = [0.98, 0.8, 0.6, 0.4, 0.2, 0.0]
+    sigmas = [0.8, 0.65, 0.5, 0.3, 0.1, 0.0]
     raw = []
     for i in range(4):
         s, delta = 0.7 * math.sqrt(sigmas[i] / (1 - sigmas[i])), sigmas[i] - sigmas[i + 1]

@@ -39,6 +39,8 @@ class Update:
     clip: float
     kl_weight: float
     generator: torch.Generator  # for noise that the update draws: the same in a resumed run
+    first: int = 0  # place of the batch's first sample among those of all processes
+    total: int | None = None  # samples of all processes; None where there is one
 
     def reference_velocity(self, prompts: Sequence[Prompt], x: Tensor, step: int) -> Tensor:
         """The base model's velocity, without gradients."""
@@ -88,9 +90,11 @@ def forward_noise(update: Update, count: int) -> list[tuple[int, Tensor, Tensor]
     For algorithms on the forward process, whose training times need not be the sampler's.
     """
     steps = torch.randperm(update.policy.sampler.steps, generator=update.generator)[:count].tolist()
-    out = []
+    x0, out = update.batch.latents, []
+    own = slice(update.first, update.first + len(x0))
+    total = len(x0) if update.total is None else update.total
     for i in steps:
-        sigma, x0 = update.policy.sigmas[i], update.batch.latents
-        noise = torch.randn(x0.shape, generator=update.generator)
+        sigma = update.policy.sigmas[i]
+        noise = torch.randn((total, *x0.shape[1:]), generator=update.generator)[own]
         out.append((i, noise, (1 - sigma) * x0 + sigma * noise))
     return out

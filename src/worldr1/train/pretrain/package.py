@@ -27,12 +27,19 @@ def save_module(module: nn.Module, path: Path) -> None:
 
 
 def install(source: Path, target: Path) -> int:
-    """Copy finished weights into the package; returns their size in bytes.
+    """Copy finished weights into the package; returns the size in bytes of what the package then holds.
 
-    Raises ``ValueError`` when they are larger than the package may carry.
+    Raises ``ValueError`` when that is more than it may carry.
     """
-    size = sum(f.stat().st_size for f in source.rglob("*") if f.is_file())
+    size = sum((_sizes(target) | _sizes(source)).values())
     if size > MAX_PACKAGED_BYTES:
-        raise ValueError(f"{source} holds {size / 1e6:.1f} MB; the package may carry {MAX_PACKAGED_BYTES / 1e6:.0f}")
+        raise ValueError(
+            f"with {source} the package would hold {size / 1e6:.1f} MB of weights; it may carry "
+            f"{MAX_PACKAGED_BYTES / 1e6:.0f}: make a network smaller"
+        )
     shutil.copytree(source, target, dirs_exist_ok=True)
     return size
+
+
+def _sizes(folder: Path) -> dict[Path, int]:
+    return {f.relative_to(folder): f.stat().st_size for f in folder.rglob("*") if f.is_file()}
