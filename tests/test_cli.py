@@ -20,9 +20,9 @@ import torch
 
 from worldr1 import cli
 from worldr1.commands.arguments import Info, Train
-from worldr1.policies.ltx_policy import LTXPolicy, load_pipeline
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.policies.tiny_policy import TinyPolicy, load_pipeline
 from worldr1.types import Clip
 from worldr1.video import read_video, write_video
 from worldr1.worlds.tiny.captions import caption, vocabulary
@@ -186,7 +186,13 @@ def test_training_commands_get_their_options(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setitem(sys.modules, f"worldr1.commands.{name}", types.SimpleNamespace(**functions))
     assert cli.main(["train", "tiny", "--iterations", "7"]) == 1
     assert cli.main(["pretrain", "tiny", "--out", "there", "--threads", "2", "--install-weights"]) == 0
-    assert seen == [Train("tiny", iterations=7), ("tiny", Path("there"), "cpu", 2, True)]
+    assert cli.main(["pretrain", "tiny", "--threads", "1", "--only", "world-depth"]) == 0
+    first, *rest = seen
+    assert first == Train("tiny", iterations=7)
+    assert rest == [
+        ("tiny", Path("there"), "cpu", 2, True, None),
+        ("tiny", Path("runs/pretrain"), "cpu", 1, False, "world-depth"),
+    ]
 
 
 # --- score -------------------------------------------------------------------------------------------------------
@@ -291,7 +297,7 @@ def test_generate_is_a_function_of_the_seed(tmp_path: Path, model: Path) -> None
 
 
 def test_generate_with_lora_and_guidance(tmp_path: Path, model: Path) -> None:
-    policy = LTXPolicy(load_pipeline(model), SamplerConfig(), num_frames=5, size=16)
+    policy = TinyPolicy(load_pipeline(model), SamplerConfig(), num_frames=5, size=16)
     with torch.no_grad():
         for parameter in policy.add_lora(rank=4):
             parameter.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))

@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth, family_of
+from worldr1.estimators.registry import make_depth
 from worldr1.rewards.evidence import gather_evidence
 
 
@@ -202,6 +203,16 @@ def test_the_packaged_network_sees_frames_in_their_own_size() -> None:
     patch = packaged.family.multiple
     assert packaged.input_size(32, 32) == [round(32 / patch) * patch] * 2
     assert packaged.input_size(128, 224) == [round(s / patch) * patch for s in (128, 224)]
+
+
+def test_the_network_for_general_worlds_sees_frames_as_large_as_it_was_trained_on() -> None:
+    world = make_depth("world")
+    assert isinstance(world, TransformersDepth)
+    assert world.metric
+    assert world.input_size(48, 48) == [64, 64]
+    assert world.input_size(128, 224) == [64, 112]
+    assert world(frames(2, 48, 80)).shape == (2, 48, 80)
+    assert 0.3e6 < sum(p.numel() for p in world.model.parameters()) < 2.5e6
 
 
 def test_other_models_are_refused() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from diffusers import LTXPipeline
@@ -19,8 +19,8 @@ from worldr1.evaluate.depth_unet import DepthUNet
 from worldr1.evaluate.inspector import Inspector
 from worldr1.evaluate.pretrain import train_depth_unet, train_inspector
 from worldr1.policies.codec import encode, normalise
-from worldr1.policies.ltx_policy import PACKAGED
 from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.policies.tiny_policy import PACKAGED
 from worldr1.runtime import usable_cpus
 from worldr1.train.fit import FitConfig, save_atomically
 from worldr1.train.pretrain.codec import train_codec
@@ -28,8 +28,12 @@ from worldr1.train.pretrain.data import degrade, mix
 from worldr1.train.pretrain.estimators import build_depth, train_depth, train_tagger
 from worldr1.train.pretrain.package import install, save_module, save_pipeline
 from worldr1.train.pretrain.transformer import train_transformer
+from worldr1.train.pretrain.world_depth import build_world_depth, train_world_depth
+from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.captions import TAGS, vocabulary
 from worldr1.worlds.tiny.corpus import CorpusConfig, render_corpus
+
+Part = Literal["world-depth"]  # what needs no other stage
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class PretrainConfig:
     tagger: FitConfig = field(default_factory=lambda: FitConfig(1000, 128, ema=0.99))
     inspector: FitConfig = field(default_factory=lambda: FitConfig(2000, 32, lr=1e-3, ema=0.99, seed=12))
     held_out_depth: FitConfig = field(default_factory=lambda: FitConfig(1200, 32, ema=0.99, seed=11))
+    world_frames: FramesConfig = field(default_factory=FramesConfig)
+    world_depth: FitConfig = field(
+        default_factory=lambda: FitConfig(1600, 32, warmup=50, ema=0.99, checkpoint_every=100, seed=13)
+    )
 
 
 _SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)
@@ -61,6 +69,8 @@ DEBUG = PretrainConfig(
     tagger=_SHORT,
     inspector=_SHORT,
     held_out_depth=_SHORT,
+    world_frames=FramesConfig(clips=12, frames=2, measured=2),
+    world_depth=_SHORT,
 )
 
 
@@ -111,6 +121,17 @@ class Stages:
         loaded: tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]] = torch.load(path, weights_only=True)
         return loaded
 
+    def world_frames(self) -> tuple[Tensor, Tensor]:
+        """Render the general worlds' frames once and keep them."""
+        path, config = self.out / "world_frames.pt", self.config.world_frames
+        if not path.exists():
+            with Progress(console=self.console) as bar:
+                task = bar.add_task("world_frames", total=config.clips)
+                made = render_frames(config, usable_cpus(), lambda n: bar.advance(task, n))
+            save_atomically(made, path)
+        loaded: tuple[Tensor, Tensor] = torch.load(path, weights_only=True)
+        return loaded
+
     def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """A tensor made once and kept in the folder."""
         path = self.out / f"{name}.pt"
@@ -120,13 +141,34 @@ class Stages:
         return tensor
 
 
-def pretrain(config: PretrainConfig, out: Path, device: str, console: Console) -> dict[str, dict[str, float]]:
-    """Make all weights in ``out/weights``; returns what each stage measured on clips it was not trained on."""
+def pretrain(
+    config: PretrainConfig, out: Path, device: str, console: Console, only: Part | None = None
+) -> dict[str, dict[str, float]]:
+    """Make all weights, or ``only`` a part's, in ``out/weights``.
+
+    Returns what each stage measured on clips it was not trained on.
+    """
     stages = Stages(config, out, device, console)
     weights = out / "weights"
+    if only is None:
+        _tiny_worlds(stages, config, weights)
+    _general_worlds(stages, config, weights)
+    (out / "measured.json").write_text(json.dumps(stages.measured, indent=2))
+    return stages.measured
+
+
+def _general_worlds(stages: Stages, config: PretrainConfig, weights: Path) -> None:
+    frames, depth_m = stages.world_frames()
+    depth = build_world_depth(config.world_depth.seed).to(stages.device)
+    clips = config.world_frames.measured
+    stages.run("world_depth", lambda d, p: train_world_depth(depth, frames, depth_m, config.world_depth, d, p, clips))
+    depth.half().save_pretrained(weights / "world-depth")
+
+
+def _tiny_worlds(stages: Stages, config: PretrainConfig, weights: Path) -> None:
     video, depth_m, captions, facts, violations = stages.corpus()
     clean = torch.tensor([i for i, v in enumerate(violations) if not v])
-    pipeline = build_pipeline(config.model, vocabulary()).to(device)
+    pipeline = build_pipeline(config.model, vocabulary()).to(stages.device)
     stages.run("codec", lambda d, p: train_codec(pipeline.vae, video, config.codec, d, p))
     latents = stages.kept("latents", lambda: normalise(pipeline.vae, encode(pipeline.vae, video)))
     stages.run("image", lambda d, p: _transformer(pipeline, latents, captions, config.image, d, p, True))
@@ -140,8 +182,6 @@ def pretrain(config: PretrainConfig, out: Path, device: str, console: Console) -
         getattr(pipeline, part).half().save_pretrained(weights / "tiny-clean" / part)
     mixed = stages.kept("mixed", lambda: mix(video, degrade(pipeline.vae, latents, seed=7)))
     _estimators(stages, config, weights, mixed, depth_m, facts, violations, clean)
-    (weights / "measured.json").write_text(json.dumps(stages.measured, indent=2))
-    return stages.measured
 
 
 def _estimators(
@@ -195,7 +235,9 @@ def _restore(pipeline: LTXPipeline, state: list[dict[str, Tensor]]) -> None:
         part.load_state_dict(saved)
 
 
-def run_pretrain(preset: str, out: Path, device: str, threads: int, install_weights: bool) -> int:
+def run_pretrain(
+    preset: str, out: Path, device: str, threads: int, install_weights: bool, only: Part | None = None
+) -> int:
     """`worldr1 pretrain`; raises ``ValueError`` for an unknown preset or device."""
     presets = {"tiny": PretrainConfig(), "debug": DEBUG}
     if preset not in presets:
@@ -204,8 +246,8 @@ def run_pretrain(preset: str, out: Path, device: str, threads: int, install_weig
         raise ValueError("no CUDA device here; use --device cpu")
     torch.set_num_threads(threads)
     console = Console()
-    pretrain(presets[preset], out, device, console)
+    pretrain(presets[preset], out, device, console, only)
     if install_weights:
         size = install(out / "weights", PACKAGED)
-        console.print(f"installed {size / 1e6:.1f} MB into {PACKAGED}")
+        console.print(f"installed into {PACKAGED}, which now holds {size / 1e6:.1f} MB")
     return 0

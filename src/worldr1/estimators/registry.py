@@ -16,6 +16,12 @@ def _tiny_depth() -> Any:
     return TransformersDepth()
 
 
+def _world_depth() -> Any:
+    from worldr1.estimators.depth import WORLD, WORLD_SIDE, TransformersDepth
+
+    return TransformersDepth(WORLD, WORLD_SIDE)
+
+
 def _dis() -> Any:
     from worldr1.estimators.flow import DISFlow
 
@@ -37,6 +43,7 @@ def _multiview(name: str) -> Any:
 # names of published checkpoints are spelled as on the hub; a name maps to a function that loads it
 DEPTH: dict[str, Callable[[], Any]] = {
     "tiny": _tiny_depth,
+    "world": _world_depth,
     "depth-anything-3": lambda: _multiview("DepthAnything3Depth"),
     "vggt": lambda: _multiview("VGGTDepth"),
     "moge": lambda: _multiview("MoGeDepth"),
