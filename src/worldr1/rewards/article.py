@@ -36,12 +36,14 @@ class WorldR1ConsistencyReward:
         if frames.ndim != 5 or frames.shape[1] < 2:
             raise ValueError(f"frames must be [batch, at least 2, 3, h, w], not {list(frames.shape)}")
         batch, num_frames, _, height, width = frames.shape
-        depth = self.depth_estimator(frames.flatten(0, 1)).view(batch, num_frames, 1, height, width)
-        flow = self.flow_estimator(frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1))
-        warped = self.warp_using_flow(depth[:, 1:].flatten(0, 1), flow)
+        # time first: then all frames but the last, and all but the first, are parts of one tensor and no copies
+        frames = frames.transpose(0, 1).flatten(0, 1)
+        depth = self.depth_estimator(frames)[:, None]
+        flow = self.flow_estimator(frames[:-batch], frames[batch:])
+        warped = self.warp_using_flow(depth[batch:], flow)
         seen = inside(pixel_grid(height, width, frames) + flow, height, width)
-        penalty = masked_mean((depth[:, :-1].flatten(0, 1) - warped).abs()[:, 0], seen, (1, 2))
-        return -penalty.view(batch, num_frames - 1).sum(1) / num_frames
+        penalty = masked_mean((depth[:-batch] - warped).abs()[:, 0], seen, (1, 2))
+        return -penalty.view(num_frames - 1, batch).sum(0) / num_frames
 
     def warp_using_flow(self, target: Tensor, flow: Tensor) -> Tensor:
         """``target`` ``[n, c, h, w]`` looked up where ``flow`` ``[n, h, w, 2]`` (pixels; x, y) leads: same shape.

@@ -20,16 +20,15 @@ _BACKGROUND_TOLERANCE = 0.1  # mean absolute difference of RGB
 _LEAST_AREA_M2 = 0.1
 
 
-def hue_weights(video: Tensor) -> Tensor:
-    """Soft assignment to hues, weighted by saturation: ``[b, f, 12, h, w]`` from ``[b, f, 3, h, w]``."""
-    r, g, b = video.unbind(2)
+def hue_weights(colours: Tensor) -> Tensor:
+    """Soft assignment to hues, weighted by saturation: ``[n, 12]`` of colours ``[n, 3]``."""
+    r, g, b = colours.unbind(1)
     alpha, beta = r - 0.5 * (g + b), 0.866 * (g - b)
     saturation = torch.sqrt(alpha**2 + beta**2 + 1e-12)
     position = torch.atan2(beta, alpha) / (2 * torch.pi) * _NUM_HUES
-    bins = torch.arange(_NUM_HUES, device=video.device).view(1, 1, -1, 1, 1)
-    distance = (position[:, :, None] - bins).remainder(_NUM_HUES)
+    distance = (position[:, None] - torch.arange(_NUM_HUES, device=colours.device)).remainder(_NUM_HUES)
     distance = torch.minimum(distance, _NUM_HUES - distance)
-    return (1 - distance / 2).clamp(min=0) / 2 * (saturation / 0.3).clamp(max=1)[:, :, None]
+    return (1 - distance / 2).clamp(min=0) / 2 * (saturation / 0.3).clamp(max=1)[:, None]
 
 
 def _static_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,9 +57,11 @@ def movers(evidence: Evidence) -> Tensor:
 
 def inventory(evidence: Evidence, mask: Tensor) -> Tensor:
     """Metric area in m² of what ``mask`` ``[b, f, h, w]`` picks, by hue: ``[b, f, 12]``. Shadows have no hue."""
-    focal = evidence.K[:, 0, 0].view(-1, 1, 1, 1)
-    area = mask * (evidence.depth_m.clamp(max=NEAR_M) / focal) ** 2
-    return (hue_weights(evidence.video) * area[:, :, None]).sum((-1, -2))
+    clip, frame, y, x = torch.nonzero(mask, as_tuple=True)
+    area = (evidence.depth_m[clip, frame, y, x].clamp(max=NEAR_M) / evidence.K[clip, 0, 0]) ** 2
+    items = hue_weights(evidence.video[clip, frame, :, y, x]) * area[:, None]
+    b, f = mask.shape[:2]
+    return items.new_zeros(b * f, _NUM_HUES).index_add(0, clip * f + frame, items).view(b, f, _NUM_HUES)
 
 
 def _inventory_change(evidence: Evidence) -> tuple[Tensor, Tensor]:
@@ -70,16 +71,17 @@ def _inventory_change(evidence: Evidence) -> tuple[Tensor, Tensor]:
     behind something else must have come out again as it was. The most that is seen in a third counts, since
     things may still be partly hidden.
     """
-    mask = movers(evidence)
+    travel = evidence.c2w[:, -1, :3, 3].norm(dim=-1)
+    fixed = travel < _FIXED_TRANSLATION_M
+    mask = movers(evidence) & fixed.view(-1, 1, 1, 1)  # under a moving camera nearly everything would be looked at
     whole = ~mask[..., [0, -1]].flatten(2).any(-1)
     items = inventory(evidence, mask) * whole[..., None]
     k = max(1, evidence.video.shape[1] // 3)
     start, end = items[:, :k].amax(1), items[:, -k:].amax(1)
     total = start.sum(1) + end.sum(1)
     change = (start - end).abs().sum(1) / total.clamp(min=_LEAST_AREA_M2)
-    travel = evidence.c2w[:, -1, :3, 3].norm(dim=-1)
     told = whole[:, :k].any(1) & whole[:, -k:].any(1) & (total > _LEAST_AREA_M2)
-    return change, told & (travel < _FIXED_TRANSLATION_M)
+    return change, told & fixed
 
 
 def constancy_term(evidence: Evidence) -> TermResult:

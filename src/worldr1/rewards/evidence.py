@@ -12,6 +12,7 @@ from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.motion_field import refine
+from worldr1.rewards.tracks import expected, followed
 from worldr1.types import Prompt
 
 DepthEstimator = Callable[[Tensor], Tensor]
@@ -60,6 +61,11 @@ class Evidence:
         still = [p is not None and p.facts.get("camera") == "fixed" for p in self.prompts]
         return torch.tensor(still, device=self.video.device)
 
+    def at_rest(self) -> Tensor:
+        """Which prompts ``[b]`` say what moves by itself, and that it is nothing."""
+        rest = [p is not None and p.facts.get("movers") == [] for p in self.prompts]
+        return torch.tensor(rest, device=self.video.device)
+
     def between(self, i: int, j: int) -> Tensor:
         """Transforms from camera ``i`` to camera ``j``: ``[b, 4, 4]``."""
         pose: Tensor = torch.linalg.inv(self.c2w[:, j]) @ self.c2w[:, i]
@@ -81,7 +87,8 @@ def gather_evidence(
     A depth estimator with a true attribute ``clipwise`` looks at all frames of a clip together and is called once
     per clip; one whose attribute ``metric`` is false answers up to a scale per clip. ``refine_camera`` improves the
     camera's steps until points land where the flow leads, which the error of the second frame's depth then no
-    longer spoils.
+    longer spoils; what moves by itself is then also looked for over a third of the clip, where slow movers show, and
+    not at all where the prompt lets nothing move.
 
     Raises ``ValueError`` for fewer than two frames or values that are not finite.
     """
@@ -104,12 +111,14 @@ def gather_evidence(
     points = lift(depth_m[:, :-1].flatten(0, 1), K_pair)
     ego = project(transform(step.flatten(0, 1), points), K_pair) - pixel_grid(h, w, video)
     ego = ego.view(b, f - 1, h, w, 2)
-    dynamic, metric = _dynamic(both[0], ego), bool(getattr(depth, "metric", True))
+    dynamic, metric = _few(_astray(both[0], ego)), bool(getattr(depth, "metric", True))
     poses = torch.stack(c2w, 1)
     evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
+    if refine_camera:
+        evidence = replace(evidence, dynamic=_movers(evidence))
     if segments is None:
         return evidence
-    parts = zip(video, evidence.world_points(), both[0], both[1], dynamic, strict=True)
+    parts = zip(video, evidence.world_points(), both[0], both[1], evidence.dynamic, strict=True)
     return replace(evidence, segments=torch.stack([segments(*clip) for clip in parts]))
 
 
@@ -130,10 +139,35 @@ def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor,
     return pose.view(b, f - 1, 4, 4)
 
 
-def _dynamic(forward: Tensor, ego: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that move by themselves, grown by one pixel; none where there are too many."""
+def _astray(forward: Tensor, ego: Tensor) -> Tensor:
+    """Pixels ``[b, f, h, w]`` that the camera's motion leaves more than a pixel and a quarter of it behind."""
     residual = (forward - ego).norm(dim=-1)
     moving = residual > 1.0 + 0.25 * ego.norm(dim=-1)
-    moving = torch.cat([moving, moving[:, -1:]], dim=1)  # the last frame has no flow of its own
+    return torch.cat([moving, moving[:, -1:]], dim=1)  # the last frame has no flow of its own
+
+
+def _few(moving: Tensor) -> Tensor:
+    """``moving`` ``[b, f, h, w]`` grown by one pixel, as it may be called; none in frames where it is too much."""
     moving = moving & (moving.float().mean((-1, -2), keepdim=True) <= MAX_DYNAMIC_SHARE)
     return torch.nn.functional.max_pool2d(moving.float(), 3, stride=1, padding=1) > 0
+
+
+def _movers(evidence: Evidence) -> Tensor:
+    """Pixels ``[b, f, h, w]`` that move by themselves within a step or within a third of the clip, ahead or, near the
+    end, back; none where the prompt says that nothing does."""
+    f, h, w = evidence.depth_m.shape[1:]
+    at_rest = evidence.at_rest()
+    if bool(at_rest.all()):
+        return torch.zeros_like(evidence.depth_m, dtype=torch.bool)
+    gap, slow = max(1, f // 3), []
+    for t in range(f):
+        ahead = gap if t + gap < f else -min(gap, t)
+        landing, trusted = followed(evidence, t, ahead)
+        resting, _ = expected(evidence, t, t + ahead)
+        length = (resting - pixel_grid(h, w, resting)).norm(dim=-1)
+        slow.append(trusted & ((landing - resting).norm(dim=-1) > 1.0 + 0.25 * length))
+    # flow followed along an edge mixes two surfaces: what is a pixel wide is no mover
+    wide = -torch.nn.functional.max_pool2d(-torch.stack(slow, 1).float(), 3, stride=1, padding=1)
+    whole = torch.nn.functional.max_pool2d(wide, 3, stride=1, padding=1) > 0
+    moving = whole | _astray(evidence.forward_px, evidence.ego_px)
+    return _few(moving) & ~at_rest[:, None, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from worldr1.estimators.registry import make_depth, make_features, make_flow
@@ -11,6 +12,7 @@ from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.depth import depth_term
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import SegmentEstimator
+from worldr1.rewards.far_view import far_view_term, relit
 from worldr1.rewards.flow import flow_term
 from worldr1.rewards.guards import (
     Floor,
@@ -27,18 +29,23 @@ from worldr1.rewards.parallax import parallax_seen_term
 from worldr1.rewards.photometric import photometric_term
 from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance
+from worldr1.rewards.rest import rest_term
 from worldr1.rewards.semantic import Judge, semantic
+from worldr1.rewards.steadiness import steadiness_term
 from worldr1.rewards.term import Term
 from worldr1.rewards.volume import volume_term
 
 GENERAL: dict[str, Term] = {
     "depth": depth_term,
-    "flow": flow_term,
+    "flow": partial(flow_term, relight=relit),
+    "rest": rest_term,
+    "far_view": far_view_term,
     "epipolar": epipolar_term,
     "held_out_view": held_out_view(),
     "pose_divergence": pose_divergence_term,
     "photometric": photometric_term,
     "camera": camera_term,
+    "steadiness": steadiness_term,
     "parallax": parallax_seen_term,
     "continuity": continuity_guard,
     "picture": picture_guard,
@@ -49,7 +56,7 @@ _MEASURES = {"sharpness": sharpness, "motion": motion, "texture": texture, "satu
 
 
 def make_general_reward(
-    depth: str = "tiny",
+    depth: str = "world",
     flow: str = "dis",
     segments: SegmentEstimator | None = None,
     *,

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid, project, transform
+
+_ENOUGH_POINTS = 1024  # of a picture, evenly spread: six numbers are asked of them
+
+
+def thinning(height: int, width: int) -> int:
+    """Every how many-th row and column is enough to fit a motion to a picture."""
+    return max(1, math.isqrt(height * width // _ENOUGH_POINTS))
 
 
 def motion_field(points: Tensor, K: Tensor) -> Tensor:
@@ -34,10 +43,11 @@ def fit_motion(field: Tensor, flow_px: Tensor, weight: Tensor, *, iterations: in
     twist, robust = field.new_zeros(len(field), 6), weight
     for _ in range(iterations):
         share = robust / robust.sum(-1, keepdim=True).clamp(min=1e-12)
-        gram = torch.einsum("np,npai,npaj->nij", share, field, field)
+        weighted = (share[..., None, None] * field).flatten(1, 2).mT
+        gram = weighted @ field.flatten(1, 2)
         gram = gram + ridge * gram.diagonal(dim1=1, dim2=2).sum(-1).clamp(min=1e-6)[:, None, None]
-        twist = torch.linalg.solve(gram, torch.einsum("np,npai,npa->ni", share, field, flow_px))
-        residual = (torch.einsum("npai,ni->npa", field, twist) - flow_px).norm(dim=-1)
+        twist = torch.linalg.solve(gram, (weighted @ flow_px.flatten(1, 2)[..., None])[..., 0])
+        residual = ((field.flatten(1, 2) @ twist[..., None]).view_as(flow_px) - flow_px).norm(dim=-1)
         median = residual.where(weight > 0, torch.nan).nanmedian(-1, keepdim=True).values
         scale = (2 * median).nan_to_num(1.0).clamp(min=0.05)
         robust = weight / (1 + (residual / scale) ** 2) ** 2
@@ -62,6 +72,8 @@ def refine(pose: Tensor, points: Tensor, K: Tensor, flow_px: Tensor, weight: Ten
     ``points`` ``[n, h, w, 3]``, ``flow_px`` ``[n, h, w, 2]``, ``weight`` ``[n, h, w]`` ≥ 0.
     """
     landing = pixel_grid(points.shape[1], points.shape[2], points) + flow_px
+    every = thinning(points.shape[1], points.shape[2])
+    points, landing, weight = (x[:, every // 2 :: every, every // 2 :: every] for x in (points, landing, weight))
     for _ in range(iterations):
         moved = transform(pose, points)
         front = weight * (moved[..., 2] > 0.05)

@@ -7,15 +7,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldr1.geometry.camera import inside, pixel_grid, sample
+from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
+from worldr1.rewards.tracks import expected, followed, spread_starts
 
 SATURATION = 0.006  # of the image diagonal; small frames are noisier than the .0006-.0012 of large ones
 _TEXTURE = 0.03  # difference of luminance between neighbours
 _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be found better
 _USUAL_OFF, _SATURATION_OFF = 0.07, 0.06  # shares of textured pixels; at 64 pixels a pan reaches .05, a push .16
 _LEAST_POINTS = 50
+_UNSEEN = "too little of the picture can be followed to tell parallax, or the prompt's camera stays on the spot"
+_PROVED, _LARGEST = 0.003, 0.05  # of the diagonal: parallax that proves travel; what one pixel can add to it
+_LEAST_FOLLOWED = 0.1  # of a picture, for a proof by geometry
+_SPOT_M = 1e-3  # a prompt whose camera stays within this turns on the spot
 
 
 def parallax_term(evidence: Evidence) -> TermResult:
@@ -46,27 +51,54 @@ def parallax_term(evidence: Evidence) -> TermResult:
 
 
 def parallax_seen_term(evidence: Evidence) -> TermResult:
-    """Share of textured pixels whose colour the flow finds better than its best homography does, saturating.
+    """1 where either proof of parallax is complete, 0 where there is none of either.
 
     `parallax_term` for frames of any size and noisy flow: estimated flow lags behind where there is no texture, in
-    a way that no homography follows, so that a pan of 64 pixels seems full of parallax; its colours tell. Flow is
-    followed for a third of the clip, where noise has grown less than parallax; the median of five such stretches
-    counts, less what pans and zooms reach by DIS flow.
+    a way that no homography follows, so that a pan of 64 pixels seems full of parallax. Two things tell them apart:
+
+    - colours: the share of textured pixels whose colour the flow finds better than its best homography, less what
+      pans and zooms reach by DIS flow; needs texture;
+    - geometry: how much nearer depth and camera come to the flow than its best homography does (root mean square,
+      saturating at .3 % of the diagonal); needs depth that is right.
+
+    Flow is followed for a third of the clip, where noise has grown less than parallax; of five such stretches the
+    median counts for colours. One stretch is proof enough by geometry, also a third as long, as a camera that turns
+    fast loses sight of everything sooner. Abstains where the prompt asks for a fixed camera or for one that turns on
+    the spot.
     """
-    b, f, _, h, w = evidence.video.shape
-    textured, gap = _textured(evidence.video), max(1, f // 3)
-    shares, told = [], []
-    for t in sorted({round(s * (f - 1 - gap) / 4) for s in range(5)}):
-        landing = pixel_grid(h, w, evidence.video).expand(b, h, w, 2)
-        for k in range(t, t + gap):
-            landing = landing + sample(evidence.forward_px[:, k].permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
-        usable = textured[:, t] & inside(landing, h, w)
-        told.append(usable.flatten(1).sum(1) >= _LEAST_POINTS)
-        shares.append(_seen_off(evidence.video[:, t], evidence.video[:, t + gap], landing, usable))
-    share = torch.stack(shares).where(torch.stack(told), torch.nan).nanmedian(0).values
-    gate = ((share - _USUAL_OFF) / _SATURATION_OFF).clamp(0, 1)
-    enough = torch.stack(told).any(0)
-    return TermResult(gate.where(enough, 0.0), enough, "too little texture can be followed to tell parallax")
+    f = evidence.video.shape[1]
+    textured, long = _textured(evidence.video), max(1, f // 3)
+    colours, proofs, told = [], [], []
+    for gap in sorted({max(1, long // 3), long}):
+        for t in spread_starts(f, gap, 5):
+            landing, trusted = followed(evidence, t, gap)
+            told.append(trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED)
+            plane = _by_plane(landing, trusted)
+            proofs.append(_nearer(landing, expected(evidence, t, t + gap)[0], plane, trusted))
+            if gap == long:
+                usable = textured[:, t] & trusted
+                share = _seen_off(evidence.video[:, t], evidence.video[:, t + gap], landing, plane, usable)
+                colours.append(share.where(usable.flatten(1).sum(1) >= _LEAST_POINTS, torch.nan))
+    share = torch.stack(colours).nanmedian(0).values.nan_to_num(0.0)
+    proof = torch.stack(proofs).where(torch.stack(told), 0.0).amax(0)
+    seen = ((share - _USUAL_OFF) / _SATURATION_OFF).clamp(0, 1)
+    proved = (proof / _PROVED).clamp(max=1)
+    return TermResult(torch.maximum(seen, proved), torch.stack(told).any(0) & ~_on_the_spot(evidence), _UNSEEN)
+
+
+def _nearer(landing: Tensor, resting: Tensor, plane: Tensor, trusted: Tensor) -> Tensor:
+    """How much nearer to ``landing`` ``[b, h, w, 2]`` a resting world comes than a plane does where it is trusted:
+    root of the mean difference of squares over the diagonal, ``[b]``."""
+    diagonal = float(np.hypot(*landing.shape[1:3]))
+    off_plane, off_world = (((x - landing).norm(dim=-1) / diagonal).clamp(max=_LARGEST) for x in (plane, resting))
+    return masked_mean(off_plane**2 - off_world**2, trusted, (1, 2)).clamp(min=0).sqrt()
+
+
+def _on_the_spot(evidence: Evidence) -> Tensor:
+    """Which prompts ``[b]`` ask for a camera that only turns, or not even that."""
+    asked = [None if p is None else p.camera for p in evidence.prompts]
+    spot = [c is not None and float((c.c2w[:, :3, 3] - c.c2w[:1, :3, 3]).norm(dim=-1).max()) < _SPOT_M for c in asked]
+    return evidence.still_camera() | torch.tensor(spot, device=evidence.video.device)
 
 
 def _textured(video: Tensor) -> Tensor:
@@ -77,12 +109,9 @@ def _textured(video: Tensor) -> Tensor:
     return torch.maximum(across, down) > _TEXTURE
 
 
-def _seen_off(now: Tensor, later: Tensor, landing: Tensor, usable: Tensor) -> Tensor:
-    """Share of ``usable`` ``[b, h, w]`` pixels that flow explains better than a homography, less the contrary: ``[b]``.
-
-    ``landing`` ``[b, h, w, 2]`` is where flow leads from ``now`` to ``later``, both ``[b, 3, h, w]``.
-    """
-    grid, plane = pixel_grid(usable.shape[1], usable.shape[2], now), landing.clone()
+def _by_plane(landing: Tensor, usable: Tensor) -> Tensor:
+    """``landing`` ``[b, h, w, 2]`` by the homography that is nearest to it where ``usable`` ``[b, h, w]``."""
+    grid, plane = pixel_grid(usable.shape[1], usable.shape[2], landing), landing.clone()
     for i, here in enumerate(usable):
         if int(here.sum()) < _LEAST_POINTS:
             continue
@@ -91,6 +120,13 @@ def _seen_off(now: Tensor, later: Tensor, landing: Tensor, usable: Tensor) -> Te
         if H is not None:
             every = grid.reshape(1, -1, 2).double().cpu().numpy()
             plane[i] = torch.from_numpy(cv2.perspectiveTransform(every, H)[0]).to(landing).view_as(grid)
+    return plane
+
+
+def _seen_off(now: Tensor, later: Tensor, landing: Tensor, plane: Tensor, usable: Tensor) -> Tensor:
+    """Share of ``usable`` ``[b, h, w]`` pixels whose colour is found better by flow than by a homography, less the
+    contrary: ``[b]``. ``landing`` and ``plane`` ``[b, h, w, 2]`` lead from ``now`` to ``later``, both ``[b, 3, h, w]``.
+    """
     by_flow = (sample(later, landing) - now).abs().mean(1)
     by_plane = (sample(later, plane) - now).abs().mean(1)
     better = (by_plane > by_flow + _BETTER).float() - (by_flow > by_plane + _BETTER).float()

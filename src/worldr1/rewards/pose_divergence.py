@@ -7,7 +7,7 @@ from torch import Tensor
 
 from worldr1.geometry.camera import lift, project, transform
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.motion_field import fit_motion, motion_field
+from worldr1.rewards.motion_field import fit_motion, motion_field, thinning
 from worldr1.rewards.term import TermResult, masked_mean
 
 TAU = 0.8  # divergence, relative to the length of the flow, that brings the score to 1/e
@@ -36,19 +36,22 @@ def pose_divergence_term(evidence: Evidence) -> TermResult:
     one may hold a mover.
     """
     b, f, h, w = evidence.depth_m.shape
+    every = thinning(h, w)
+    thin = (slice(None), slice(every // 2, None, every), slice(every // 2, None, every))
     K = evidence.K[:, None].expand(b, f - 1, 3, 3).flatten(0, 1)
     step = (torch.linalg.inv(evidence.c2w[:, 1:]) @ evidence.c2w[:, :-1]).flatten(0, 1)
-    source = lift(evidence.depth_m[:, :-1].flatten(0, 1), K)
+    source = lift(evidence.depth_m[:, :-1].flatten(0, 1), K)[thin]
     moved = transform(step, source)
-    flow = evidence.forward_px.flatten(0, 1)
+    flow = evidence.forward_px.flatten(0, 1)[thin]
     error = (flow - (project(moved, K) - project(source, K))).flatten(1, 2)
-    good = (evidence.visible_flow() & ~evidence.dynamic[:, :-1]).flatten(0, 1)
+    good = (evidence.visible_flow() & ~evidence.dynamic[:, :-1]).flatten(0, 1)[thin]
     good = (good & (source[..., 2] < _FAR_M) & (moved[..., 2] > 0.05)).flatten(1)
     field = motion_field(moved, K).flatten(1, 2)
     common = fit_motion(field, error, good.to(field))
     error = error - torch.einsum("npai,ni->npa", field, common)  # what the whole picture's motion leaves
 
-    member = _regions(h, w, field)
+    rows, columns = source.shape[1:3]
+    member = _regions(rows, columns, field)
     enough = (good[:, None] * member).sum(-1) >= _LEAST_SHARE * member.sum(-1)
     divergence = []
     for cell in member:

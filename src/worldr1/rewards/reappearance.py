@@ -15,6 +15,8 @@ from worldr1.rewards.term import Term, TermResult
 Features = Callable[[Tensor], Tensor]  # pictures [n, 3, h, w] in [0, 1] -> unit vectors [n, d]
 POSITION_TAU, COLOUR_TAU, SHAPE_TAU, FEATURE_TAU = 0.1, 0.12, 0.1, 0.5
 OBJECT_POSITION_TAU, OBJECT_SHAPE_TAU = 0.8, 0.6  # of its size; of its log volume
+# what honest returns reach: light and the mixed pixels of edges; the middle of what is seen of a thing wanders
+COLOUR_SLACK, OBJECT_POSITION_SLACK, OBJECT_SHAPE_SLACK = 0.1, 0.3, 0.25
 NEW_VIEW = 0.04  # of the distance: how far from every earlier viewpoint something must be seen again
 _STRIDE = 2  # pixels between remembered points
 _NEARER = 0.9  # of the expected depth: what is nearer hides the point
@@ -86,12 +88,15 @@ def _surface_score(errors: Tensor) -> Tensor:
     depth, colour = errors.unbind(-1)
     middle = depth.median()
     shape = (depth - middle).abs().quantile(_TAIL)
-    return torch.exp(-middle.abs() / POSITION_TAU - colour.quantile(_TAIL) / COLOUR_TAU - shape / SHAPE_TAU)
+    unlike = (colour.quantile(_TAIL) - COLOUR_SLACK).clamp(min=0)
+    return torch.exp(-middle.abs() / POSITION_TAU - unlike / COLOUR_TAU - shape / SHAPE_TAU)
 
 
 def _object_score(found: Returned, features: Features | None) -> Tensor:
     """Position · appearance · shape in [0, 1] of an object that came back; 0-d."""
-    cost = found.colour / COLOUR_TAU + found.position / OBJECT_POSITION_TAU + found.shape / OBJECT_SHAPE_TAU
+    away = (found.position - OBJECT_POSITION_SLACK).clamp(min=0)
+    grown = (found.shape - OBJECT_SHAPE_SLACK).clamp(min=0)
+    cost = found.colour / COLOUR_TAU + away / OBJECT_POSITION_TAU + grown / OBJECT_SHAPE_TAU
     if features is not None:
         before, after = features(torch.stack([found.before, found.after]))
         cost = cost + (1 - before @ after) / FEATURE_TAU

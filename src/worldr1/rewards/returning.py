@@ -88,7 +88,8 @@ def _returned(
     if float(distance_to_path(now[None], torch.stack(views)[None]).amin()) < new_view * float(now.norm()):
         return None
     volume_before = torch.stack([log_volume(points[t]) for t in before]).median()
-    volume_after = torch.stack([log_volume(points[t]) for t in after]).median()
+    # a part is never larger than the whole: what is largest is nearest to it
+    sizes = [torch.stack([log_volume(points[t]) for t in s if count[t] >= _LEAST_PIXELS]) for s in sides]
     # it rested, or it kept its pace
     jump = place[after[0]] - place[before[-1]]
     apart = torch.minimum(jump.norm(), (jump - way).norm())
@@ -97,7 +98,7 @@ def _returned(
     return Returned(
         colour=(colour[0] - colour[1]).abs().mean(),
         position=apart / ((volume_before / 3).exp() + 0.5 * way.norm()),
-        shape=(volume_before - volume_after).abs(),
+        shape=(sizes[0].amax() - sizes[1].amax()).abs(),
         before=_picture(evidence.video[clip, before[-1]], mine[before[-1]]),
         after=_picture(evidence.video[clip, after[0]], mine[after[0]]),
     )

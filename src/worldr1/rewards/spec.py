@@ -26,6 +26,11 @@ def camera_may_move(evidence: Evidence) -> Tensor:
     return ~evidence.still_camera()
 
 
+def nothing_moves(evidence: Evidence) -> Tensor:
+    """Clips ``[b]`` whose prompt lets the camera move, and nothing else."""
+    return evidence.at_rest() & camera_may_move(evidence)
+
+
 @dataclass(frozen=True)
 class TermSpec:
     """How a term takes part in a score."""
@@ -39,6 +44,7 @@ class TermSpec:
 
 
 _FIXED = "the prompt asks for a fixed camera"
+_MOVING = "the prompt does not say that nothing moves by itself under a moving camera"
 
 SPECS: dict[str, TermSpec] = {
     spec.name: spec
@@ -49,6 +55,9 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("camera"),
         TermSpec("prompt"),
         TermSpec("epipolar", applies=camera_may_move, reason=_FIXED),
+        TermSpec("rest", applies=nothing_moves, reason=_MOVING),
+        TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
+        TermSpec("steadiness"),
         TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED),
         TermSpec("pose_divergence", applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),

@@ -17,6 +17,7 @@ _LEAST_FRAMES = 3
 _ANGLE_DEG = 6.0  # change of the viewing angle at which two views count fully
 _LEAST_ANGLE_DEG = 2.0  # the largest change of an object's viewing angle below which it is no evidence
 _TAILS = (0.05, 0.95)  # quantiles that bound an object: points at its edge lie on what is behind
+_TRAVEL = 0.5  # of its size: an object that goes farther moves by itself, and may turn as it likes
 _REASON = "no whole object is seen from different sides"
 
 
@@ -30,25 +31,29 @@ class Extents:
 
 
 def extents(evidence: Evidence, clip: int, points: Tensor, instance: int) -> Extents | None:
-    """Size over time of an object with ``points`` ``[f, h, w, 3]`` in the world; ``None`` with too few frames."""
+    """Size over time of an object with ``points`` ``[f, h, w, 3]`` in the world; ``None`` with too few frames or
+    if it travels."""
     assert evidence.segments is not None
     ids = evidence.segments[clip]
     mine = ids == instance
     least = max(_LEAST_PIXELS, _LEAST_SHARE * mine[0].numel())
-    cut = mine[:, 0].any(-1) | mine[:, -1].any(-1) | mine[:, :, 0].any(-1) | mine[:, :, -1].any(-1)
-    volumes, directions, frames = [], [], []
-    for t in torch.nonzero((mine.sum((-1, -2)) >= least) & ~cut).flatten().tolist():
-        if _covered(evidence.depth_m[clip, t], mine[t]):
+    volumes, directions, centres, frames = [], [], [], []
+    for t in torch.nonzero(mine.sum((-1, -2)) >= least).flatten().tolist():
+        if not in_full(evidence.depth_m[clip, t], mine[t]):
             continue
         own = points[t][mine[t]]
         own = own[evidence.depth_m[clip, t][mine[t]] < 1.5 * evidence.depth_m[clip, t][mine[t]].median()]
         volumes.append(log_volume(own))
-        line = evidence.c2w[clip, t, :3, 3] - own.median(0).values
+        centres.append(own.median(0).values)
+        line = evidence.c2w[clip, t, :3, 3] - centres[-1]
         directions.append(torch.nn.functional.normalize(line, dim=0))
         frames.append(t)
     if len(frames) < _LEAST_FRAMES:
         return None
-    return Extents(torch.stack(volumes), torch.stack(directions), frames)
+    volume, centre = torch.stack(volumes), torch.stack(centres)
+    if float((centre - centre[0]).norm(dim=-1).amax()) > _TRAVEL * float((volume.median() / 3).exp()):
+        return None
+    return Extents(volume, torch.stack(directions), frames)
 
 
 def log_volume(points: Tensor) -> Tensor:
@@ -66,11 +71,14 @@ def log_volume(points: Tensor) -> Tensor:
     return volume
 
 
-def _covered(depth_m: Tensor, mine: Tensor) -> bool:
-    """Whether something nearer touches more than a twenty-fifth of the object's outline."""
+def in_full(depth_m: Tensor, mine: Tensor) -> bool:
+    """Whether all of an object ``mine`` ``[h, w]`` is in sight: it does not touch the picture's border, and nothing
+    nearer touches more than a twenty-fifth of its outline."""
+    if bool(mine[0].any() | mine[-1].any() | mine[:, 0].any() | mine[:, -1].any()):
+        return False
     rim = torch.nn.functional.max_pool2d(mine[None, None].to(depth_m), 3, 1, 1)[0, 0].bool() & ~mine
     edge = depth_m[mine].quantile(0.1)
-    return bool((depth_m[rim] < 0.92 * edge).float().mean() > 0.04)
+    return bool((depth_m[rim] < 0.92 * edge).float().mean() <= 0.04)
 
 
 def change(size: Extents) -> Tensor | None:
@@ -90,7 +98,8 @@ def change(size: Extents) -> Tensor | None:
 def volume_term(evidence: Evidence) -> TermResult:
     """exp(−max(0, c − .25)/.35), c the `change` of the object that changes most.
 
-    Objects are the evidence's segments; frames in which an object is cut off or partly covered are left out.
+    Objects are the evidence's segments; frames in which an object is cut off or partly covered are left out, and so are
+    objects that move by themselves: they may turn, and one side says little about another.
     """
     b = len(evidence.video)
     values, told = evidence.video.new_ones(b), torch.zeros(b, dtype=torch.bool, device=evidence.video.device)

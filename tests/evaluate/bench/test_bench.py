@@ -82,6 +82,14 @@ def test_a_broken_clip_answers_the_prompt_of_its_clean_twin(worlds: list[list[Sl
     assert not torch.equal(prompt.camera.c2w, pan.shown.truth.camera.c2w)
     fast = next(s for s in slots if s.case == "forward motion")
     assert answer(fast.shown, fast.asked, fast.path).prompt.camera is fast.shown.truth.camera
+    assert prompt.facts["movers"] == []  # a broken world was asked to rest
+
+
+def test_a_prompt_names_what_honestly_moves(worlds: list[list[Slot]]) -> None:
+    named = {s.case: s.movers for world in worlds for s in world}
+    assert named["rigid movers"]
+    assert named["articulated motion"]
+    assert all(not movers for case, movers in named.items() if case not in ("rigid movers", "articulated motion"))
 
 
 class Reference:

@@ -51,3 +51,22 @@ def test_it_forgets_the_last_batch(clip: Shown) -> None:
     oracle.learn([clip])
     oracle.learn([])
     assert bool((oracle.depth(clip.clip.video[:1]) == 7.0).all())
+
+
+def test_frames_that_look_alike_are_told_apart_by_their_order(clip: Shown) -> None:
+    bare = clip.with_video(torch.full_like(clip.clip.video, 0.5))
+    oracle = Oracle(no_depth, no_flow)
+    oracle.learn([bare])
+    video = bare.clip.video
+    torch.testing.assert_close(oracle.depth(video), bare.truth.depth_m.clamp(max=20.0))
+    both = oracle.flow(torch.cat([video[:-1], video[1:]]), torch.cat([video[1:], video[:-1]]))
+    torch.testing.assert_close(both, torch.cat([bare.truth.flow_px, bare.backward_px]))
+
+
+def test_it_knows_the_objects(clip: Shown) -> None:
+    oracle = Oracle(no_depth, no_flow)
+    oracle.learn([clip])
+    ids = oracle.segments(clip.clip.video)
+    assert torch.equal(ids > 0, clip.truth.instance_ids >= 2)
+    assert int(ids.max()) > 0
+    assert not oracle.segments(clip.clip.video * 0.5).any()

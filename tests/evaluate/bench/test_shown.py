@@ -32,7 +32,9 @@ def colour_error(shown: Shown, *, backward: bool = False) -> float:
 
 def misled(shown: Shown, truth: Shown) -> float:
     """The same with the flow of another clip."""
-    wrong = shown.with_truth(shown.clip.video, truth.truth.depth_m, truth.truth.flow_px, truth.backward_px)
+    wrong = shown.with_truth(
+        shown.clip.video, truth.truth.depth_m, truth.truth.instance_ids, truth.truth.flow_px, truth.backward_px
+    )
     return colour_error(wrong)
 
 

@@ -70,6 +70,7 @@ class Slot:
     severity: int
     shown: Shown
     asked: Shown
+    movers: tuple[str, ...] = ()
 
 
 def world_clips(config: BenchConfig, index: int) -> list[Slot]:
@@ -100,7 +101,9 @@ def world_clips(config: BenchConfig, index: int) -> list[Slot]:
     for (path, case, severity, _), s in zip(edited, shown[len(scenes) :], strict=True):
         # an honest clip answers a prompt for its own camera, a broken one that of its clean twin
         slots.append(
-            Slot(path, case.stage, case.name, severity, s, s if case.kind == "positive" else clean[path, case.stage])
+            Slot(path, case.stage, case.name, severity, s, s, case.movers)
+            if case.kind == "positive"
+            else Slot(path, case.stage, case.name, severity, s, clean[path, case.stage])
         )
     for path, case, severity in painted:
         assert case.clip_edit is not None, case.name
@@ -118,7 +121,7 @@ def score_world(config: BenchConfig, judges: Sequence[Judge], index: int) -> lis
             part = slots[first : first + config.batch]
             if judge.learn is not None:
                 judge.learn([s.shown for s in part])
-            samples: list[Rollout] = [answer(s.shown, s.asked, s.path) for s in part]
+            samples: list[Rollout] = [answer(s.shown, s.asked, s.path, s.movers) for s in part]
             for slot, score in zip(part, judge.reward(samples), strict=True):
                 place = (index, slot.path, slot.stage, slot.case, slot.severity)
                 rows.append(Row(judge.name, *place, score.value, dict(score.parts)))

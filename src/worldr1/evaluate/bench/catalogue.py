@@ -30,6 +30,8 @@ _PATHS: Mapping[str, tuple[str, ...]] = {
 }
 _ANYWHERE = {"texture swim", *CAMERA, *IMAGE, *SCENE_HACKS, *CLIP_HACKS, *CLIP_POSITIVES, "specular", "low texture"}
 _STAGE_OF = {"changed behind an occluder": "screen", "wall bend": "wall", "depth-order flip": "overlap"}
+# what a prompt for the clip says moves by itself; everything else of the bench is a world at rest
+_MOVERS = {"rigid movers": ("an object",), "articulated motion": ("a pedestrian",)}
 # one in three of every group, chosen before anything was measured: no threshold may be set on them
 HELD_OUT = frozenset(
     {
@@ -50,6 +52,7 @@ class Case:
     clip_edit: ClipEdit | None = None
     stage: str = ""  # what is built into the clean scene as well, a key of `STAGES`
     held_out: bool = False
+    movers: tuple[str, ...] = ()  # that an honest clip's prompt names
 
     @property
     def severities(self) -> tuple[int, ...]:
@@ -76,6 +79,7 @@ def _cases() -> list[Case]:
                     clip_edits.get(name),
                     _STAGE_OF.get(name, ""),
                     name in HELD_OUT,
+                    _MOVERS.get(name, ()),
                 )
             )
     return cases

@@ -17,6 +17,7 @@ class BenchConfig:
     size: int = 64  # height and width, pixels
     seed: int = 0
     batch: int = 16  # clips scored together
+    depth: str = "world"  # of the estimated judge of general terms: a name of `estimators.registry`
     stack: Literal["general", "tiny"] = "general"  # terms for any footage, or those that the tiny preset trains with
 
     def __post_init__(self) -> None:

@@ -132,15 +132,16 @@ def identity_swap(scene: Scene, rng: np.random.Generator, amount: float) -> Scen
 
 
 def extra_limb(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
-    """A rod grows out of an object."""
+    """A rod grows out of an object on both sides, across the camera's view so that it can be seen."""
     instance = target_of(scene, rng)
     first = scene.bodies_of(instance)[0]
     size = max(scene.objects[instance].size_m)
-    length = 0.9 * amount * size
+    reach = (0.5 + 0.4 * amount) * size  # from the object's middle: half of it or less is inside
     surface = max(scene.bodies[first].parts, key=lambda p: float(np.prod(p.half_size_m))).material
-    rod = Part("capsule", (0.1 * size, 0.1 * size, length), surface)
-    tilt, turn = rng.uniform(0.5, 1.2), rng.uniform(0, 2 * np.pi)
-    axis = np.array([np.cos(turn), np.sin(turn), 0.0])
+    rod = Part("capsule", (0.1 * size, 0.1 * size, reach), surface)
+    tilt = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 1.2)
+    axis = scene.camera.c2w[scene.num_frames // 2, :3, 2] * [1, 1, 0]
+    axis /= np.linalg.norm(axis)
     rotation = np.tile([*(np.sin(tilt / 2) * axis), np.cos(tilt / 2)], (scene.num_frames, 1))
     grown = np.maximum(ramp(scene.num_frames), 1e-3)
     scale = np.stack([np.ones_like(grown), np.ones_like(grown), grown], axis=-1)

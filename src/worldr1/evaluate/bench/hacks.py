@@ -13,6 +13,7 @@ from worldr1.evaluate.bench.camera_corruptions import slowed
 from worldr1.evaluate.bench.corruptions import SceneEdit
 from worldr1.evaluate.bench.image_corruptions import ClipEdit
 from worldr1.evaluate.bench.shown import Shown, reorder
+from worldr1.worlds.rendered import SCENERY, SKY
 from worldr1.worlds.scene import STUFF, Scene
 
 _NEARLY = 0.04  # share of the path that a nearly still camera covers
@@ -35,8 +36,8 @@ def flat(shown: Shown, rng: np.random.Generator, amount: float) -> Shown:  # noq
     truth = shown.truth
     colour = shown.clip.video.mean((0, 2, 3))[None, :, None, None]
     zero = torch.zeros_like(truth.flow_px)
-    depth = torch.full_like(truth.depth_m, _BARE_WALL_M)
-    return shown.with_truth(colour.expand_as(shown.clip.video).clone(), depth, zero, zero)
+    depth, wall = torch.full_like(truth.depth_m, _BARE_WALL_M), torch.full_like(truth.instance_ids, SCENERY)
+    return shown.with_truth(colour.expand_as(shown.clip.video).clone(), depth, wall, zero, zero)
 
 
 def pure_noise(shown: Shown, rng: np.random.Generator, amount: float) -> Shown:  # noqa: ARG001
@@ -44,7 +45,8 @@ def pure_noise(shown: Shown, rng: np.random.Generator, amount: float) -> Shown: 
     truth = shown.truth
     video = torch.from_numpy(rng.uniform(size=shown.clip.video.shape)).float()
     unknown = torch.full_like(truth.flow_px, torch.nan)
-    return shown.with_truth(video, torch.full_like(truth.depth_m, torch.nan), unknown, unknown)
+    nothing = torch.full_like(truth.instance_ids, SKY)
+    return shown.with_truth(video, torch.full_like(truth.depth_m, torch.nan), nothing, unknown, unknown)
 
 
 def ping_pong(shown: Shown, rng: np.random.Generator, amount: float) -> Shown:  # noqa: ARG001

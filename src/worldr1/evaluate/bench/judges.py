@@ -8,8 +8,7 @@ from functools import cache
 
 import torch
 
-from worldr1.estimators.depth import TransformersDepth
-from worldr1.estimators.flow import DISFlow
+from worldr1.estimators.registry import make_depth, make_flow
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.oracle import Oracle
 from worldr1.evaluate.bench.shown import Shown, render
@@ -18,7 +17,7 @@ from worldr1.rewards.classical.stream import measure_stream
 from worldr1.rewards.classical.terms import score_measured
 from worldr1.rewards.composite import WorldReward, aggregate
 from worldr1.rewards.evidence import DepthEstimator, FlowEstimator
-from worldr1.rewards.general import GENERAL
+from worldr1.rewards.general import GENERAL, OF_OBJECTS
 from worldr1.rewards.guards import floor_from, floor_guard, motion, sharpness
 from worldr1.rewards.stack import TERMS
 from worldr1.types import Clip, Prompt, Rollout, Score
@@ -40,9 +39,10 @@ class Judge:
     learn: Callable[[Sequence[Shown]], None] | None = None  # is shown the truth of a batch before it is scored
 
 
-def answer(shown: Shown, asked: Shown, path: str) -> Rollout:
-    """A clip as the answer to a prompt that asks for the camera of ``asked``."""
-    return Rollout(Prompt(f"the camera moves: {path}", asked.truth.camera, path, 0, {"camera": path}), shown.clip, ())
+def answer(shown: Shown, asked: Shown, path: str, movers: tuple[str, ...] = ()) -> Rollout:
+    """A clip as the answer to a prompt that asks for the camera of ``asked``, and for ``movers`` or a world at rest."""
+    facts = {"camera": path, "movers": list(movers)}
+    return Rollout(Prompt(f"the camera moves: {path}", asked.truth.camera, path, 0, facts), shown.clip, ())
 
 
 def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> WorldReward:
@@ -63,7 +63,7 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
 
 @cache  # both judges need it, and calibration takes seconds
 def _on_estimates(config: BenchConfig) -> WorldReward:
-    return _reward(config, TransformersDepth(), DISFlow())
+    return _reward(config, make_depth(config.depth if config.stack == "general" else "tiny"), make_flow("dis"))
 
 
 def _estimated(config: BenchConfig) -> Judge:
@@ -73,7 +73,10 @@ def _estimated(config: BenchConfig) -> Judge:
 def _oracle(config: BenchConfig) -> Judge:
     plain = _on_estimates(config)
     oracle = Oracle(plain.depth, plain.flow)
-    reward = WorldReward(plain.terms, oracle.depth, oracle.flow, plain.segments, refine_camera=plain.refine_camera)
+    general = config.stack == "general"
+    terms = plain.terms | (OF_OBJECTS if general else {})
+    segments = oracle.segments if general else None
+    reward = WorldReward(terms, oracle.depth, oracle.flow, segments, refine_camera=general)
     return Judge("oracle", reward, learn=oracle.learn)
 
 

@@ -33,9 +33,11 @@ class Shown:
         """Other colours ``[frames, 3, h, w]`` on the same geometry."""
         return replace(self, clip=replace(self.clip, video=video.clamp(0, 1)))
 
-    def with_truth(self, video: Tensor, depth_m: Tensor, forward_px: Tensor, backward_px: Tensor) -> Shown:
+    def with_truth(
+        self, video: Tensor, depth_m: Tensor, instance_ids: Tensor, forward_px: Tensor, backward_px: Tensor
+    ) -> Shown:
         """Another picture with another geometry; the camera that was asked for stays."""
-        truth = replace(self.truth, depth_m=depth_m, flow_px=forward_px)
+        truth = replace(self.truth, depth_m=depth_m, instance_ids=instance_ids, flow_px=forward_px)
         return Shown(replace(self.clip, video=video.clamp(0, 1), truth=truth), backward_px)
 
 
@@ -65,6 +67,7 @@ def reorder(shown: Shown, order: Sequence[int]) -> Shown:
     return shown.with_truth(
         shown.clip.video[index],
         truth.depth_m[index],
+        truth.instance_ids[index],
         torch.stack([flow(i, j) for i, j in steps]),
         torch.stack([flow(j, i) for i, j in steps]),
     )
@@ -84,7 +87,7 @@ def warp(shown: Shown, shift_px: Tensor) -> Shown:
     cells = source.floor().long()
     x, y = cells[..., 0].clamp(0, width - 1), cells[..., 1].clamp(0, height - 1)
     frame = torch.arange(len(video))[:, None, None]
-    depth = truth.depth_m[frame, y, x]
+    depth, ids = truth.depth_m[frame, y, x], truth.instance_ids[frame, y, x]
 
     def flow(known: Tensor, start: Tensor, there: Tensor, shift: Tensor) -> Tensor:
         steps = torch.arange(len(known))[:, None, None]
@@ -97,4 +100,4 @@ def warp(shown: Shown, shift_px: Tensor) -> Shown:
     cell = torch.stack([x, y], dim=-1)
     forward = flow(truth.flow_px, cell[:-1], source[:-1], shift_px[1:])
     backward = flow(shown.backward_px, cell[1:], source[1:], shift_px[:-1])
-    return shown.with_truth(sample(video, source), depth, forward, backward)
+    return shown.with_truth(sample(video, source), depth, ids, forward, backward)
