@@ -12,9 +12,10 @@ from worldr1.evaluate.depth_unet import load_depth_unet
 from worldr1.evaluate.inspector import load_inspector
 from worldr1.evaluate.metrics import Instruments, compare, measure
 from worldr1.evaluate.motion import FarnebackFlow
-from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
+from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.presets import PromptSource, load_tiny
+from worldr1.train.rollout import sample
 from worldr1.worlds.tiny.corpus import CorpusConfig
 
 
@@ -25,11 +26,11 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=192)
     args = parser.parse_args()
     prompts = PromptSource(CorpusConfig(seed=args.seed, violated=0.0), held_out=True).first(args.prompts)
-    policy = LTXPolicy(load_tiny(), SamplerConfig())
+    policy = TinyPolicy(load_tiny(), SamplerConfig())
     instruments = Instruments(load_depth_unet(), load_inspector(), FarnebackFlow())
 
     def measured() -> dict[str, torch.Tensor]:
-        clips = policy.sample(prompts, [70_000_000 + p.seed for p in prompts])
+        clips = sample(policy, prompts, [70_000_000 + p.seed for p in prompts]).rollouts
         return measure(torch.stack([r.clip.video for r in clips]), prompts, instruments)
 
     before = measured()

@@ -3,7 +3,8 @@
     python benchmarks/instruments.py [--clips 128]
 
 Prints a Markdown table: clean and violated clips, as rendered and as the tiny codec reconstructs them (the best a
-sample can look), then the packaged base model with and without guidance on held-out prompts.
+sample can look), then the packaged base model on held-out prompts: with and without guidance,
+and with initial noise that follows the prompt's camera.
 """
 
 import argparse
@@ -15,9 +16,11 @@ from worldr1.evaluate.inspector import load_inspector
 from worldr1.evaluate.metrics import Instruments, measure
 from worldr1.evaluate.motion import FarnebackFlow
 from worldr1.policies.codec import decode, encode, normalise
-from worldr1.policies.ltx_policy import LTXPolicy
+from worldr1.policies.noise import camera_conditioned
 from worldr1.policies.sde import SamplerConfig
+from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.presets import PRESETS, PromptSource, load_tiny
+from worldr1.train.rollout import sample
 from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.tiny.render import render_clips
 
@@ -49,10 +52,12 @@ def main() -> None:
             prompts,
         )
     held_out = PromptSource(PRESETS["tiny"].prompts, held_out=True).first(count)
-    for guidance in (1.0, 2.5):
-        policy = LTXPolicy(pipeline, SamplerConfig(guidance=guidance))
-        clips = policy.sample(held_out, [90_000_000 + p.seed for p in held_out])
-        row(f"base model, guidance {guidance}", torch.stack([r.clip.video for r in clips]), held_out)
+    for guidance, camera in ((1.0, 0.0), (2.5, 0.0), (1.0, 0.25), (1.0, 0.5), (1.0, 0.75)):
+        policy = TinyPolicy(pipeline, SamplerConfig(guidance=guidance))
+        initial = camera_conditioned(policy, camera) if camera else None
+        clips = sample(policy, held_out, [90_000_000 + p.seed for p in held_out], initial=initial).rollouts
+        how = f"guidance {guidance}" + (f", camera noise {camera}" if camera else "")
+        row(f"base model, {how}", torch.stack([r.clip.video for r in clips]), held_out)
 
 
 if __name__ == "__main__":

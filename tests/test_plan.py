@@ -32,6 +32,7 @@ from worldr1.policies.sde import SamplerConfig
 SHAPES = {
     "wan-1.3b": (81, 480, 832),
     "wan-14b": (81, 480, 832),
+    "wan-5b": (121, 704, 1280),
     "ltx-2b": (121, 512, 704),
     "cogvideox-5b": (49, 480, 720),
 }
@@ -132,7 +133,7 @@ def test_operations_and_kept_bytes_at_real_size(name: str, monkeypatch: pytest.M
     assert block_bytes(transformer, attended)[0] == pytest.approx(measured, rel=0.2)
 
 
-@pytest.mark.parametrize("kind", ["wan", "ltx", "cogvideox", "wan22"])
+@pytest.mark.parametrize("kind", ["wan", "ltx", "cogvideox", "wan22", "wan5b", "hunyuanvideo"])
 def test_a_directory_is_planned_from_its_configuration(kind: str, tmp_path: Path) -> None:
     pipeline = build_pipeline(kind)
     pipeline.save_pretrained(tmp_path)
@@ -185,3 +186,21 @@ def test_the_description_names_every_number() -> None:
     text = describe(make_plan("wan-1.3b", JOB))
     for part in ("1.419 B", "23.6 M", "21x60x104", "32760", "update", "GPU hours"):
         assert part in text
+
+
+def test_devices_share_the_samples_and_shards_the_weights() -> None:
+    job = job_for("wan-14b")
+    one, eight = make_plan("wan-14b", job), make_plan("wan-14b", replace(job, devices=8))
+    divided = make_plan("wan-14b", replace(job, devices=8, shards=8))
+    assert one.hours == eight.hours == divided.hours  # of all together
+    assert "hours on 8 devices" in describe(eight)
+    assert "on the clock" not in describe(one)
+    assert eight.memory["sampling"] == one.memory["sampling"]
+    assert eight.memory["update"] < one.memory["update"]  # 4 samples each in the place of 32
+    weights = 2 * one.parameters["transformer"]
+    saved = eight.memory["sampling"] - divided.memory["sampling"]
+    assert saved == pytest.approx(weights * (1 - 1 / 8 - 2 / 40), rel=1e-6)  # two of 40 blocks are whole at a time
+    with pytest.raises(ValueError, match="do not divide among 64 devices; use --prompts 8"):
+        make_plan("wan-14b", replace(job, devices=64))
+    with pytest.raises(ValueError, match="5 shards do not fit 8 devices"):
+        make_plan("wan-14b", replace(job, devices=8, shards=5))

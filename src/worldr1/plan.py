@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import psutil
 import torch
 import transformers
 from huggingface_hub import hf_hub_download
@@ -25,6 +26,7 @@ from worldr1.policies.registry import policy_class, policy_for, read_index
 from worldr1.policies.sde import SamplerConfig
 
 GIB = 2**30
+GENERATION = ("embedding prompts", "sampling", "decoding")  # the phases of a run that learns nothing
 # layers that work on the text, or once per sample
 _NOT_PER_TOKEN = re.compile(r"norm|time|text|condition|caption|context|adaln|add_|attn2\.to_[kv]")
 SUSTAINED_TFLOPS = 350.0  # of one H200 in bfloat16: a third of its peak, as large video transformers reach
@@ -47,11 +49,14 @@ class Job:
     batch: int = 1  # rollouts sampled at once
     memory: Memory = field(default_factory=Memory)
     eight_bit: bool = False  # optimiser state in bytes instead of floats
+    devices: int = 1  # that share the samples
+    shards: int = 1  # of them, that the transformer's weights are divided over
+    number_bytes: int = 2  # of weights and activations: bfloat16 on a GPU; float32 (4) on a CPU
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What it takes. Memory is that of the device, in bytes; hours do not count decoding and rewards."""
+    """What it takes. Memory is that of one device, in bytes; hours do not count decoding, rewards and communication."""
 
     parameters: dict[str, int]
     trainable: int
@@ -60,7 +65,8 @@ class Plan:
     memory: dict[str, int]  # peak of each phase
     evaluations: dict[str, int]  # of the transformer on one sample, per iteration
     flops: float  # per iteration
-    hours: float
+    hours: float  # of all devices together
+    devices: int
 
     @property
     def peak(self) -> int:
@@ -106,6 +112,14 @@ def count(network: nn.Module) -> int:
 
 def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
     """The plan of a job; raises ``ValueError`` for a model that worldr1 does not run, or a shape it cannot make."""
+    if (samples := job.prompts * job.group) % job.devices:
+        step = job.devices // math.gcd(job.devices, job.group)
+        raise ValueError(
+            f"{samples} samples per iteration (prompts x group) do not divide among {job.devices} devices; "
+            f"use --prompts {math.ceil(job.prompts / step) * step}"
+        )
+    if job.devices % job.shards:
+        raise ValueError(f"weights in {job.shards} shards do not fit {job.devices} devices; use a divisor of that")
     published = configuration(model)
     transformer, text, vae = (build(c) for c in (published.transformer, published.text_encoder, published.vae))
     config: Any = transformer.config
@@ -116,7 +130,6 @@ def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
     parameters = {"transformer": experts * count(transformer), "text_encoder": count(text), "vae": count(vae)}
 
     forward = evaluation_flops(transformer, attended)
-    samples = job.prompts * job.group
     guided = 1 if job.sampler.guidance == 1 else 2
     sampling = samples * job.sampler.steps * guided
     replayed = samples * job.sampler.window * guided
@@ -133,6 +146,7 @@ def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
         evaluations,
         flops,
         job.iterations * flops / (tflops * 1e12) / 3600,
+        job.devices,
     )
 
 
@@ -208,16 +222,21 @@ def _memory(
     parameters: Mapping[str, int], trainable: int, transformer: nn.Module, attended: int, job: Job, guided: int
 ) -> dict[str, int]:
     config: Any = transformer.config
-    whole, inputs = block_bytes(transformer, attended)
+    whole, inputs = (b * job.number_bytes // 2 for b in block_bytes(transformer, attended))
     # float32 weights, gradient and moving average, and the optimiser's two moments
     adapter = trainable * (4 + 4 + 4 + 2 * (1 if job.eight_bit else 4))
-    networks = 2 * parameters["transformer"] + adapter
-    idle = 0 if job.memory.offload else 2 * parameters["text_encoder"] + 4 * parameters["vae"]
+    encoder = job.number_bytes * parameters["text_encoder"]
+    weights = job.number_bytes * parameters["transformer"]
+    # divided weights are put together block by block: the one at work and the next
+    gathered = 2 * weights // config.num_layers if job.shards > 1 else 0
+    networks = weights // job.shards + gathered + adapter
+    idle = 0 if job.memory.offload else encoder + 4 * parameters["vae"]
     kept = config.num_layers * inputs + whole if job.memory.checkpoint else config.num_layers * whole
-    at_once = guided * min(job.prompts * job.group, job.memory.replay_batch or job.prompts * job.group)
+    own = job.prompts * job.group // job.devices
+    at_once = guided * min(own, job.memory.replay_batch or own)
     decoded = (256 * 256 if job.memory.tiling else job.height * job.width) * _CODEC_BYTES_PER_PIXEL * 4
     return {
-        "embedding prompts": networks + max(idle, 2 * parameters["text_encoder"]),
+        "embedding prompts": networks + max(idle, encoder),
         "sampling": networks + idle + guided * job.batch * whole,
         "decoding": networks
         + max(idle, 4 * parameters["vae"])
@@ -227,14 +246,26 @@ def _memory(
     }
 
 
-def check_memory(plan: Plan, available: int) -> None:
-    """Raise ``ValueError`` when a run would not fit, naming the phase and what would help."""
-    phase = max(plan.memory, key=plan.memory.__getitem__)
-    if plan.peak > available:
+def available_memory(device: torch.device) -> int:
+    """Bytes that are free on a device; for the CPU what the machine can give without swapping."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return int(psutil.virtual_memory().available)
+
+
+def check_memory(plan: Plan, available: int, phases: Collection[str] | None = None) -> None:
+    """Raise ``ValueError`` when a run, or some of its phases, would not fit, with the phase and what would help."""
+    memory = {k: v for k, v in plan.memory.items() if phases is None or k in phases}
+    phase = max(memory, key=memory.__getitem__)
+    if memory[phase] > available:
         raise ValueError(
-            f"not enough memory: {phase} needs about {plan.peak / GIB:.0f} GiB and {available / GIB:.0f} GiB are free; "
-            "use a -24gb preset, fewer frames or smaller ones"
+            f"not enough memory: {phase} needs about {_gib(memory[phase])} and {_gib(available)} are free; "
+            "use a -24gb preset (to generate: --save-memory), fewer frames or smaller ones"
         )
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.0f} GiB" if size >= GIB else f"{size / GIB:.3f} GiB"
 
 
 def describe(plan: Plan) -> str:
@@ -251,4 +282,6 @@ def describe(plan: Plan) -> str:
         f"{'arithmetic':26}{plan.flops / 1e15:10.0f} PFLOP per iteration",
         f"{'estimated':26}{plan.hours:10.1f} GPU hours, without decoding and rewards",
     ]
+    if plan.devices > 1:
+        lines.append(f"{'on the clock':26}{plan.hours / plan.devices:10.1f} hours on {plan.devices} devices")
     return "\n".join(lines)

@@ -16,12 +16,28 @@ from worldr1.plan import Job
 from worldr1.policies.diffusers_policy import Memory
 from worldr1.policies.published import PUBLISHED
 from worldr1.policies.sde import SamplerConfig
+from worldr1.rewards.published import STACKS, RewardStack
+from worldr1.rewards.real import term_names
+from worldr1.rewards.spec import spec_of
+from worldr1.train.advantage import TermWeight
 from worldr1.train.config import TrainConfig, default_weights
 
+_GUARD = TermWeight(2.5, floor=0.05, guard=True)
+_WEIGHTS = {
+    **default_weights(),
+    "photometric": TermWeight(0.5),
+    "semantic": TermWeight(0.5, floor=0.05),
+    "parallax": TermWeight(0.2, floor=0.1, geometric=True),
+}
 
-def _weights() -> dict[str, Any]:
-    """All terms but the prompt's, whose tagger knows the tiny worlds only."""
-    return {name: weight for name, weight in default_weights().items() if name != "prompt"}
+
+def weights_of(stack: RewardStack) -> dict[str, TermWeight]:
+    """How much each term of a reward stack counts in training; those without an entry above count like depth."""
+    out = {}
+    for name in term_names(stack):
+        guard = spec_of(name).kind == "guard"
+        out[name] = _GUARD if guard else _WEIGHTS.get(name, TermWeight(1.0, geometric=True))
+    return out
 
 
 @dataclass(frozen=True)
@@ -43,11 +59,12 @@ class RealPreset:
             kl_weight=0.004,
             lora_rank=32,
             checkpoint_every=5,
-            weights=_weights(),
+            weights=weights_of(STACKS["default"]),
         )
     )
     memory: Memory = field(default_factory=lambda: Memory(checkpoint=True, replay_batch=4))
     num_eval: int = 32  # held-out prompts
+    stack: RewardStack = STACKS["default"]  # with the weights of its terms in `train`: see `with_stack`
 
     @property
     def hub(self) -> str:
@@ -65,6 +82,7 @@ class RealPreset:
             self.train.iterations,
             self.train.lora_rank,
             memory=self.memory,
+            eight_bit=self.train.optimizer == "adamw8bit",
         )
 
 
@@ -73,6 +91,7 @@ _LEAN = Memory(checkpoint=True, replay_batch=1, offload=True, tiling=True)
 REAL_PRESETS: dict[str, RealPreset] = {
     "wan-1.3b": RealPreset("wan-1.3b", 81, 480, 832),
     "wan-1.3b-24gb": RealPreset("wan-1.3b", 81, 480, 832, memory=_LEAN),
+    "wan-5b": RealPreset("wan-5b", 121, 704, 1280, memory=_LEAN),
     "wan-14b": RealPreset("wan-14b", 81, 480, 832, memory=_LEAN),
     "ltx-2b": RealPreset("ltx-2b", 121, 512, 704, eval_sampler=SamplerConfig(steps=40, guidance=3.0)),
     "ltx-2b-24gb": RealPreset(
@@ -94,7 +113,12 @@ def get_real_preset(name: str) -> RealPreset:
     return REAL_PRESETS[name]
 
 
-def override(preset: RealPreset, shape: Mapping[str, int | None], train: Mapping[str, int | None]) -> RealPreset:
+def with_stack(preset: RealPreset, stack: RewardStack) -> RealPreset:
+    """The preset with another reward stack, and the weights of its terms."""
+    return replace(preset, stack=stack, train=replace(preset.train, weights=weights_of(stack)))
+
+
+def override(preset: RealPreset, shape: Mapping[str, int | None], train: Mapping[str, Any]) -> RealPreset:
     """The preset with values from the command line; ``None`` leaves the preset's own."""
     changed: dict[str, Any] = {k: v for k, v in shape.items() if v is not None}
     training: dict[str, Any] = {k: v for k, v in train.items() if v is not None}

@@ -14,10 +14,11 @@ from worldr1 import cli
 from worldr1.commands import generate as module
 from worldr1.commands.best_of import Judge
 from worldr1.policies.diffusers_policy import DiffusersPolicy
-from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.policies.tiny_policy import TinyPolicy
+from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt
 from worldr1.video import read_video
 from worldr1.worlds.tiny.captions import vocabulary
@@ -173,7 +174,7 @@ def test_a_tiny_directory_gets_the_tiny_policy(model: Path) -> None:
     sampler = SamplerConfig(steps=2, window=1, window_end=1)
     shape = {"num_frames": 5, "height": 16, "width": 16}
     policy: DiffusersPolicy = open_policy(open_pipeline(str(model)), sampler, **shape)
-    assert isinstance(policy, LTXPolicy)
-    own = LTXPolicy(build_pipeline(SMALL, vocabulary()), sampler, num_frames=5, size=16)
-    a, b = (p.sample([Prompt(TEXTS[0])], [1])[0].clip.video for p in (policy, own))
+    assert isinstance(policy, TinyPolicy)
+    own = TinyPolicy(build_pipeline(SMALL, vocabulary()), sampler, num_frames=5, size=16)
+    a, b = (sample(p, [Prompt(TEXTS[0])], [1]).rollouts[0].clip.video for p in (policy, own))
     torch.testing.assert_close(a, b, atol=1e-3, rtol=0)

@@ -17,9 +17,13 @@ from policies.pipelines import build
 from worldr1.plan import GIB, make_plan
 from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.sde import SamplerConfig
-from worldr1.real_presets import REAL_PRESETS, RealPreset, get_real_preset, override
-from worldr1.real_run import RealRun, paired, run_real, shrink
-from worldr1.types import Clip, Rollout, Score
+from worldr1.real_presets import REAL_PRESETS, RealPreset, get_real_preset, override, weights_of, with_stack
+from worldr1.real_run import RealRun, mark_still, paired, run_real
+from worldr1.rewards.downscaled import shrink
+from worldr1.rewards.published import get_stack
+from worldr1.train.monitor import HackedRewardError, HackedRewardWarning
+from worldr1.train.rollout import sample
+from worldr1.types import Clip, Prompt, Rollout, Score
 from worldr1.worlds.prompts import write_prompts
 
 PRESETS = {"wan": "wan-1.3b", "ltx": "ltx-2b", "cogvideox": "cogvideox-5b"}
@@ -38,7 +42,7 @@ class Brightness:
 
 def small(kind: str) -> RealPreset:
     preset = override(
-        get_real_preset(PRESETS[kind]),
+        with_stack(get_real_preset(PRESETS[kind]), get_stack("packaged")),
         {"num_frames": 9, "height": 32, "width": 64},
         {"iterations": 2, "prompts": 1, "group": 3, "lora_rank": 4, "checkpoint_every": 1},
     )
@@ -57,7 +61,7 @@ def test_two_steps_resume_and_load_into_diffusers(kind: str, tmp_path: Path) -> 
     rows: list[dict[str, Any]] = []
 
     def run(folder: str, report: Callable[[dict[str, Any]], None] = rows.append) -> int:
-        return run_real(preset, model, tmp_path / folder, "test", report, lambda _clips: Brightness())
+        return run_real(preset, model, tmp_path / folder, "test", report, lambda _clips: Brightness)
 
     assert run("whole") in (0, 1)
     assert len(rows) == 2
@@ -75,7 +79,7 @@ def test_two_steps_resume_and_load_into_diffusers(kind: str, tmp_path: Path) -> 
     ours_policy = open_policy(open_pipeline(model), SAMPLER, num_frames=9, height=32, width=64)
     ours_policy.load(str(tmp_path / "whole" / "lora"))
     prompt = write_prompts("train", 1)[0]
-    ours = ours_policy.sample([prompt], [3])[0].clip.video
+    ours = sample(ours_policy, [prompt], [3]).rollouts[0].clip.video
     plain = DiffusionPipeline.from_pretrained(model)
     plain.set_progress_bar_config(disable=True)
     options: dict[str, Any] = {
@@ -135,7 +139,7 @@ def test_presets_can_be_planned_and_fit_their_name(name: str) -> None:
 def test_a_shrunk_rollout_keeps_its_camera() -> None:
     prompt = write_prompts("train", 1, num_frames=3, height=256, width=512)[0]
     assert prompt.camera is not None
-    small_one = shrink(Rollout(prompt, Clip(torch.rand(3, 3, 256, 512)), ()))
+    small_one = shrink(Rollout(prompt, Clip(torch.rand(3, 3, 256, 512)), ()), 128)
     assert isinstance(small_one, Rollout)
     assert small_one.clip.video.shape == (3, 3, 128, 256)
     assert small_one.prompt.camera is not None
@@ -147,3 +151,61 @@ def test_pairs_without_both_values_do_not_count() -> None:
     metrics = paired({"a": [1.0, None, 3.0], "b": [None, 1.0, None]}, {"a": [2.0, 9.0, 4.0], "b": [1.0, 1.0, 1.0]})
     assert set(metrics) == {"a"}
     assert (metrics["a"]["before"], metrics["a"]["after"], metrics["a"]["prompts"]) == (2.0, 3.0, 2)
+
+
+def test_the_weights_are_those_of_the_stacks_terms() -> None:
+    for name in ("default", "packaged"):
+        preset = with_stack(get_real_preset("wan-1.3b"), get_stack(name))
+        assert preset.train.weights == weights_of(preset.stack)
+        assert preset.train.weights["motion"].guard
+        assert preset.train.weights["depth"].geometric
+    assert "epipolar" in get_real_preset("wan-1.3b").train.weights
+    assert "epipolar" not in with_stack(get_real_preset("wan-1.3b"), get_stack("packaged")).train.weights
+    assert "semantic" in weights_of(get_stack("default", judge="me/judge"))
+
+
+def test_a_camera_that_only_turns_owes_no_parallax() -> None:
+    still = {bool(p.facts.get("camera")): p for p in map(mark_still, write_prompts("train", 60, num_frames=9))}
+    kinds = {moved: {m["kind"] for m in p.facts["moves"]} for moved, p in still.items()}
+    assert kinds[True] <= {"fixed", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out"} | {
+        "roll clockwise", "roll counterclockwise",
+    }  # fmt: skip
+    assert kinds[False] - {"fixed"}
+    assert mark_still(Prompt("no camera")) == Prompt("no camera")
+
+
+def test_the_eight_bit_optimiser_is_in_the_plan() -> None:
+    preset = get_real_preset("wan-1.3b")
+    saved = override(preset, {}, {"optimizer": "adamw8bit"})
+    assert saved.job().eight_bit
+    assert make_plan("wan-1.3b", saved.job()).peak < make_plan("wan-1.3b", preset.job()).peak
+
+
+def test_the_monitor_stops_a_hacked_run_and_only_warns_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tests/evaluate/test_published.py` has what it sees; here the clips lose their sharpness after the base's."""
+    build("ltx").save_pretrained(tmp_path / "model")
+    looks: list[int] = []
+
+    def blunted(rollouts: Sequence[Rollout]) -> dict[str, torch.Tensor]:
+        looks.append(len(rollouts))
+        ones = torch.ones(len(rollouts))
+        return {"held_out": ones, "motion": ones, "sharpness": ones if len(looks) == 1 else 0.5 * ones}
+
+    monkeypatch.setattr("worldr1.real_run.watch", blunted)
+    monkeypatch.setattr("worldr1.real_run._NUM_WATCHED", 2)
+    preset = small("ltx")
+    preset = replace(preset, train=replace(preset.train, monitor_every=1, lr=1e-6))
+
+    def run(on_hack: Any, out: Path) -> int:
+        return run_real(preset, str(tmp_path / "model"), out, "test", make=lambda _: Brightness, on_hack=on_hack)
+
+    with pytest.raises(HackedRewardError, match=r"sharpness is 0\.50 of the base's"):
+        run("stop", tmp_path / "out")
+    assert looks == [4, 4]  # two prompts of its own, twice
+    with pytest.warns(HackedRewardWarning, match="sharpness"):
+        assert run("warn", tmp_path / "out") in (0, 1)  # goes on where it stopped
+    rows = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert len(rows) == 2
+    assert {"monitor/held_out", "monitor/motion", "monitor/diversity"} <= rows[1].keys()

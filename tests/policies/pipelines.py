@@ -48,6 +48,7 @@ POLICIES: dict[str, type[DiffusersPolicy]] = {
     "ltx": LTXVideoPolicy,
     "wan": WanPolicy,
     "wan22": WanPolicy,
+    "wan5b": WanPolicy,
     "cogvideox": CogVideoXPolicy,
     "hunyuanvideo": HunyuanVideoPolicy,
 }
@@ -118,10 +119,10 @@ def _ltx(dynamic: bool = True) -> LTXPipeline:
     return LTXPipeline(scheduler, vae, _t5(T5EncoderModel, T5Config), tokenizer(16), transformer)
 
 
-def _wan_transformer() -> WanTransformer3DModel:
+def _wan_transformer(channels: int = 8) -> WanTransformer3DModel:
     return WanTransformer3DModel(
-        num_attention_heads=2, attention_head_dim=12, in_channels=8, out_channels=8, text_dim=16, freq_dim=16,
-        ffn_dim=32, num_layers=2, rope_max_seq_len=32,
+        num_attention_heads=2, attention_head_dim=12, in_channels=channels, out_channels=channels, text_dim=16,
+        freq_dim=16, ffn_dim=32, num_layers=2, rope_max_seq_len=32,
     )  # fmt: skip
 
 
@@ -136,6 +137,18 @@ def _wan(**options: Any) -> WanPipeline:
 
 def _wan22() -> WanPipeline:
     return _wan(transformer_2=_wan_transformer(), boundary_ratio=0.875)
+
+
+def _wan5b() -> WanPipeline:
+    """As Wan 2.2 TI2V-5B: residual codec of 16x16x4 pixels, every token told its time."""
+    vae = AutoencoderKLWan(
+        base_dim=4, decoder_base_dim=8, z_dim=12, dim_mult=[1, 1, 1, 1], num_res_blocks=1, is_residual=True,
+        temperal_downsample=[False, True, True], in_channels=12, out_channels=12, patch_size=2,
+        scale_factor_spatial=16, latents_mean=[0.1 * i for i in range(12)],
+        latents_std=[1 + 0.1 * i for i in range(12)],
+    )  # fmt: skip
+    scheduler, encoder = FlowMatchEulerDiscreteScheduler(shift=5.0), _t5(UMT5EncoderModel, UMT5Config)
+    return WanPipeline(tokenizer(512), encoder, vae, scheduler, _wan_transformer(12), expand_timesteps=True)
 
 
 def _cogvideox(rotary: bool = True, patch_size_t: int | None = None) -> CogVideoXPipeline:

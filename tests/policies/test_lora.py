@@ -12,7 +12,7 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 from torch import Tensor
 
-from policies.pipelines import POLICIES, TEXTS, build, policy
+from policies.pipelines import POLICIES, SAMPLER, TEXTS, build, policy
 from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.policies.lora_export import export_comfyui, read_lora
 from worldr1.policies.wan import LOW_NOISE_LORA
@@ -90,6 +90,18 @@ def test_two_lines_of_diffusers_load_what_was_trained(kind: str, tmp_path: Path)
     ours.load(str(tmp_path / "lora"))
     for step in (0, 4):
         torch.testing.assert_close(velocity_at(ours, step), velocity_at(model, step), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_fused_adapter_is_the_same_model_without_one(kind: str) -> None:
+    model = trained(kind)
+    steps = range(SAMPLER.steps)
+    apart = [velocity_at(model, i) for i in steps]
+    model.fuse()
+    assert not any("lora" in n for part in model.transformers() for n, _ in part.named_modules())
+    for i in steps:
+        torch.testing.assert_close(velocity_at(model, i), apart[i], atol=1e-5, rtol=0)
+    assert (velocity_at(policy(kind)) - apart[1]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("kind", ["ltx", "wan"])

@@ -11,6 +11,7 @@ import torch
 
 from policies.pipelines import POLICIES, SAMPLER, TEXTS, build
 from worldr1.policies.registry import open_pipeline, policy_class
+from worldr1.train.rollout import sample
 from worldr1.types import Prompt
 
 
@@ -29,7 +30,7 @@ def test_a_directory_opens_as_its_policy(kind: str, tmp_path: Path) -> None:
     assert found is POLICIES[kind]
     shape = {"num_frames": 9, "height": 32, "width": 32}
     clips = [
-        found(p, SAMPLER, **shape).sample([Prompt(TEXTS[0])], [3])[0].clip.video
+        sample(found(p, SAMPLER, **shape), [Prompt(TEXTS[0])], [3]).rollouts[0].clip.video
         for p in (built, open_pipeline(str(tmp_path)))
     ]
     assert torch.equal(*clips)
@@ -42,7 +43,7 @@ def test_half_precision_leaves_the_codec_whole(wan: Path) -> None:
     assert pipeline.vae.dtype == torch.float32
     assert not any(p.requires_grad for p in pipeline.transformer.parameters())
     policy = policy_class(str(wan))(pipeline, SAMPLER, num_frames=5, height=32, width=32)
-    assert policy.sample([Prompt(TEXTS[0])], [3])[0].clip.video.isfinite().all()
+    assert sample(policy, [Prompt(TEXTS[0])], [3]).rollouts[0].clip.video.isfinite().all()
 
 
 def test_wrong_directories_are_named(tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ from safetensors import SafetensorError
 from worldr1 import __version__
 from worldr1.commands.arguments import Generate as Arguments
 from worldr1.commands.best_of import Judge
+from worldr1.plan import GENERATION, Job, available_memory, check_memory, make_plan
 from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory
-from worldr1.policies.ltx_policy import PACKAGED
-from worldr1.policies.registry import open_pipeline, open_policy, policy_class
+from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.sde import SamplerConfig
+from worldr1.policies.tiny_policy import PACKAGED
+from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt
 from worldr1.video import check_target, write_atomically, write_video
 
@@ -54,6 +56,8 @@ def run_generate(arguments: Arguments) -> None:
     policy = _open(arguments)
     if arguments.lora is not None:
         _load_lora(policy, arguments.lora)
+        if arguments.fuse:
+            policy.fuse()
     for text in dict.fromkeys(r.text for r in requests):
         _warn_about_words(policy, text)
     judge = (
@@ -68,7 +72,7 @@ def run_generate(arguments: Arguments) -> None:
 def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | None, settings: dict[str, Any]) -> None:
     """Sample, choose, write and print some requests."""
     prompts = [Prompt(r.text, seed=s) for r in requests for s in r.seeds]
-    rollouts = iter(policy.sample(prompts, [p.seed for p in prompts]))
+    rollouts = iter(sample(policy, prompts, [p.seed for p in prompts]).rollouts)
     for request in requests:
         clips = [next(rollouts).clip for _ in request.seeds]
         chosen, scores = judge.best(request.text, clips) if judge else (0, [None])
@@ -113,6 +117,7 @@ def _settings(arguments: Arguments) -> dict[str, Any]:
     return {
         "model": arguments.model or "packaged tiny",
         "lora": None if arguments.lora is None else str(arguments.lora),
+        "fuse": arguments.fuse,
         "guidance": arguments.guidance,
         "steps": arguments.steps,
         "frames": arguments.frames,
@@ -193,6 +198,8 @@ def _check(arguments: Arguments, requests: Sequence[Request]) -> None:
         if not 0 <= request.seeds[0] <= request.seeds[-1] < 2**63:
             raise ValueError(f"--seed must be a whole number from 0 to 2^63, not {request.seeds[0]}")
         check_target(request.path)
+    if arguments.fuse and arguments.lora is None:
+        raise ValueError("--fuse adds a LoRA into the weights; give one with --lora")
     if arguments.lora is not None and not (arguments.lora / LORA_FILE).is_file():
         raise ValueError(f"no {LORA_FILE} in {arguments.lora}; --lora takes the directory that training wrote")
 
@@ -201,7 +208,10 @@ def _check(arguments: Arguments, requests: Sequence[Request]) -> None:
 
 
 def _open(arguments: Arguments) -> DiffusersPolicy:
-    device = "cuda" if torch.cuda.is_available() and arguments.model is not None else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() and arguments.model is not None else "cpu")
+    sampler = SamplerConfig(steps=arguments.steps, window=1, window_end=1, guidance=arguments.guidance)
+    memory = Memory(offload=arguments.save_memory, tiling=arguments.save_memory)
+    height, width = arguments.height or arguments.size, arguments.width or arguments.size
     if arguments.model is None:
         from worldr1.presets import load_tiny
 
@@ -209,17 +219,13 @@ def _open(arguments: Arguments) -> DiffusersPolicy:
             missing = PACKAGED / "tiny"
             raise ValueError(f"the packaged model is missing ({missing}); install worldr1 again or pass --model")
         pipeline: Any = load_tiny()
-    else:
-        policy_class(arguments.model)  # refused before gigabytes are read
-        pipeline = open_pipeline(arguments.model, torch.bfloat16 if device == "cuda" else torch.float32)
+    else:  # refused before gigabytes are read
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+        job = Job(arguments.frames, height, width, sampler, 1, 1, 1, 1, memory=memory, number_bytes=dtype.itemsize)
+        check_memory(make_plan(arguments.model, job), available_memory(device), GENERATION)
+        pipeline = open_pipeline(arguments.model, dtype)
     policy = open_policy(
-        pipeline,
-        SamplerConfig(steps=arguments.steps, window=1, window_end=1, guidance=arguments.guidance),
-        num_frames=arguments.frames,
-        height=arguments.height or arguments.size,
-        width=arguments.width or arguments.size,
-        device=device,
-        memory=Memory(offload=arguments.save_memory, tiling=arguments.save_memory),
+        pipeline, sampler, num_frames=arguments.frames, height=height, width=width, device=device, memory=memory
     )
     if arguments.fps is not None:
         policy.fps = arguments.fps

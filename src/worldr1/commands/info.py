@@ -17,6 +17,7 @@ from rich.text import Text
 
 import worldr1
 from worldr1.commands.arguments import Info as Arguments
+from worldr1.rewards.published import STACKS, describe_stack
 
 WEIGHTS = Path(worldr1.__file__).parent / "weights"
 PACKAGES = {
@@ -76,6 +77,7 @@ def gather() -> dict[str, Any]:
         "torch_threads": torch.get_num_threads(),
         "weights_bytes": weights(WEIGHTS),
         "extras_missing": extras(),
+        "reward_stacks": {name: describe_stack(stack) for name, stack in STACKS.items()},
     }
 
 
@@ -94,6 +96,8 @@ def run_info(arguments: Arguments) -> None:
     rows["weights"] = ", ".join(sizes) or "none packaged: run worldr1 pretrain tiny"
     for extra, missing in found["extras_missing"].items():
         rows[f"extra {extra}"] = f"pip install 'worldr1[{extra}]' adds {', '.join(missing)}" if missing else "installed"
+    for stack, lines in found["reward_stacks"].items():
+        rows[f"rewards {stack}"] = "\n".join(lines)
     for name, value in rows.items():
         table.add_row(Text(name), Text(value))
     Console().print(table)

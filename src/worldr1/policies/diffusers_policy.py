@@ -1,6 +1,7 @@
-"""What the diffusers text-to-video models share as policies: prompts embedded once, drawn steps, replay, LoRA.
+"""What the diffusers text-to-video models share as policies: prompts embedded once, velocities, decoding, LoRA.
 
 A model's own file says how it embeds, what its noise levels are, what its transformer predicts and how it decodes.
+`train.rollout` samples them, and computes their drawn steps again.
 Whatever layout a model keeps its latents in, policies exchange them as float32 tokens ``[n, frames'*h'*w', channels]``
 on the CPU, one token per latent cell; only the model lives on its device.
 """
@@ -21,9 +22,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from worldr1.policies.codec import to_video
-from worldr1.policies.sde import SamplerConfig, follow, log_prob, mean_std
+from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.text_cache import TextCache, fingerprint
-from worldr1.types import Clip, Prompt, Rollout, Step
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class DiffusersPolicy(abc.ABC):
         check_shape(size, num_frames, height, width)
         self.shape = ((num_frames - 1) // size.frames + 1, height // size.pixels, width // size.pixels)
         self.version = 0
+        self.least_rows = 0  # samples that `velocity` evaluates at least: processes that share weights must agree
         self.sigmas, self.timesteps = self.schedule()
         for part in self.transformers():
             part.to(self.device)
@@ -189,6 +190,15 @@ class DiffusersPolicy(abc.ABC):
         """Attach the LoRA of `save`; raises ``OSError`` when there is none."""
         self.pipeline.load_lora_weights(directory)
 
+    def fuse(self) -> None:
+        """Add the LoRA into the weights: from then on a video costs what the base's does, and nothing can be trained.
+
+        The sum is rounded to the weights' type, so that in bfloat16 a clip differs a little from the unfused one's.
+        """
+        parts = {n: getattr(self.pipeline, n, None) for n in ("transformer", "transformer_2")}
+        self.pipeline.fuse_lora(components=[n for n, p in parts.items() if getattr(p, "peft_config", None)])
+        self.pipeline.unload_lora_weights()
+
     # --- text ----------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -219,7 +229,7 @@ class DiffusersPolicy(abc.ABC):
                 for module in modules:
                     module.to("cpu")
 
-    # --- sampling and replay -------------------------------------------------------------------------------
+    # --- velocity and decoding ------------------------------------------------------------------------------
 
     def velocity(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
         """Velocity of tokens ``[n, tokens, channels]`` at a step of the schedule, with guidance where asked for.
@@ -227,6 +237,9 @@ class DiffusersPolicy(abc.ABC):
         With gradients and `Memory.replay_batch`, parts of the batch are computed again one by one in the backward
         pass, so that memory does not grow with the batch.
         """
+        if missing := max(0, self.least_rows - len(x)):  # repeats of the last sample, whose velocities are dropped
+            filled = [torch.cat([t, t[-1:].expand(missing, *t.shape[1:])]) for t in (x, *text)]
+            return self.velocity(filled[0], step, *filled[1:])[: len(x)]
         size = self.memory.replay_batch
         if size is None or len(x) <= size or not torch.is_grad_enabled():
             return self._guided(x, step, *text)
@@ -252,52 +265,6 @@ class DiffusersPolicy(abc.ABC):
         shape = self.latent_shape()
         return self.pack(torch.stack([torch.randn(shape, generator=g) for g in generators]))
 
-    def sample(
-        self,
-        prompts: Sequence[Prompt],
-        seeds: Sequence[int],
-        window: range = range(0),
-        draw_seeds: Sequence[int] | None = None,
-    ) -> list[Rollout]:
-        """One rollout per prompt; the steps in ``window`` are drawn and kept, the others follow the ODE.
-
-        ``seeds`` fix the initial noise, ``draw_seeds`` (by default the same) the noise of the drawn steps. Prompt
-        and seeds fix the clip, whatever else is in the batch (up to rounding).
-        """
-        draw_seeds = [s + 1 for s in seeds] if draw_seeds is None else draw_seeds
-        self.prepare([p.text for p in prompts])
-        out: list[Rollout] = []
-        for i in range(0, len(prompts), self.batch):
-            part = slice(i, i + self.batch)
-            out += self._sample(prompts[part], seeds[part], window, draw_seeds[part])
-        return out
-
-    @torch.no_grad()
-    def _sample(
-        self, prompts: Sequence[Prompt], seeds: Sequence[int], window: range, draw_seeds: Sequence[int]
-    ) -> list[Rollout]:
-        text = self.embed([p.text for p in prompts])
-        starts, draws = ([torch.Generator().manual_seed(s) for s in some] for some in (seeds, draw_seeds))
-        # the drawn steps are computed on the CPU, where `replay` computes the same again
-        x, drawn, _ = follow(
-            lambda x, i: self.velocity(x.to(self.device), i, *text).cpu(),
-            self.draw(starts),
-            self.sigmas,
-            self.sampler,
-            window,
-            lambda: self.draw(draws),
-        )
-        video = self.decode(x.to(self.device))
-        return [
-            Rollout(
-                prompt,
-                Clip(video[k], self.fps),
-                tuple(Step(d.index, d.before[k], d.after[k], d.mean[k], d.std, float(d.log_prob[k])) for d in drawn),
-                self.version,
-            )
-            for k, prompt in enumerate(prompts)
-        ]
-
     @torch.no_grad()
     def decode(self, x: Tensor) -> Tensor:
         """Tokens to videos ``[n, frames, 3, h, w]`` in [0, 1] on the CPU, one clip at a time.
@@ -310,22 +277,6 @@ class DiffusersPolicy(abc.ABC):
         if video.shape[1:] != asked:
             raise ValueError(f"the codec made {tuple(video.shape[1:])} in the place of {asked}; decode without tiling")
         return video
-
-    def replay(self, rollouts: Sequence[Rollout], step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Velocity, mean and log-probability under the present weights of kept step number ``step``.
-
-        Shapes ``[n, tokens, channels]`` twice and ``[n]``, on the CPU; gradients flow.
-        """
-        steps = [r.steps[step] for r in rollouts]
-        text = self.embed([r.prompt.text for r in rollouts])
-        before, after = torch.stack([s.before for s in steps]), torch.stack([s.after for s in steps])
-        i = steps[0].index
-        v = self.velocity(before.to(self.device), i, *text).cpu()
-        mean, std = mean_std(self.sampler, before, v, self.sigmas[i], self.sigmas[i + 1])
-        return v, mean, log_prob(after, mean, std)
-
-    def log_prob(self, rollouts: Sequence[Rollout], step: int) -> Tensor:
-        return self.replay(rollouts, step)[2]
 
 
 def check_shape(size: Compression, num_frames: int, height: int, width: int) -> None:

@@ -14,9 +14,9 @@ from diffusers import DiffusionPipeline
 from safetensors import SafetensorError
 
 from worldr1.policies.diffusers_policy import DiffusersPolicy
-from worldr1.policies.ltx_policy import LTXPolicy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import is_tiny
+from worldr1.policies.tiny_policy import TinyPolicy
 
 POLICIES = {
     "LTXPipeline": "worldr1.policies.ltx:LTXVideoPolicy",
@@ -104,7 +104,7 @@ def open_policy(
     if name == "LTXPipeline" and is_tiny(pipeline):
         if height != width:
             raise ValueError("the tiny model makes square videos; use --size in the place of --height and --width")
-        return LTXPolicy(pipeline, sampler, num_frames=num_frames, size=height)
+        return TinyPolicy(pipeline, sampler, num_frames=num_frames, size=height)
     return policy_for(name)(
         pipeline, sampler, num_frames=num_frames, height=height, width=width, device=device, **options
     )

@@ -53,11 +53,12 @@ def flow_sde_mean_std(x: Tensor, v: Tensor, sigma: float, following: float, eta:
     """Mean (shape of ``x``) and standard deviation of one Euler-Maruyama step of the reverse-time SDE.
 
     μ = x(1 − s²Δ/2σ) − v(1 + s²(1−σ)/2σ)Δ, x' = μ + s√Δ·ε, s = η√(σ/(1−σ)), Δ = σ − σ'. The marginals are kept to
-    first order in Δ only. Flow-GRPO, Liu et al. 2025 (arXiv:2505.05470); like there the singular s at σ = 1 is
-    taken with 1 − σ' in the denominator.
+    first order in Δ only: what is left of the clip is exactly 1 − σ', the noise a little more than σ'. Flow-GRPO, Liu
+    et al. 2025 (arXiv:2505.05470). s is singular at σ = 1, where 1 − σ' = Δ is taken there for 1 − σ; here for every
+    1 − σ below Δ, since the schedules of published models start just under 1 (Wan's at .9997) as often as at it.
     """
     delta = sigma - following
-    s2 = eta**2 * sigma / (1 - (following if sigma >= 1 else sigma))
+    s2 = eta**2 * sigma / max(1 - sigma, delta)
     mean = x * (1 - s2 * delta / (2 * sigma)) - v * (1 + s2 * (1 - sigma) / (2 * sigma)) * delta
     return mean, math.sqrt(s2 * delta)
 

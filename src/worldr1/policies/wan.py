@@ -1,4 +1,7 @@
-"""Wan 2.1 and 2.2 (one or two experts) as a policy, with the padding of the text computed once instead of 400 times."""
+"""Wan 2.1 and 2.2 as a policy, with the padding of the text computed once instead of 400 times.
+
+2.2 comes with two experts (A14B), or with a codec of 16x16x4 and a time told per token (TI2V-5B).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from torch import Tensor, nn
 
 from worldr1.policies.diffusers_policy import Compression, DiffusersPolicy
 
+_FPS_5B = 24.0
 LOW_NOISE_LORA = "pytorch_lora_weights_transformer_2.safetensors"
 
 
@@ -64,9 +68,11 @@ class WanPolicy(DiffusersPolicy):
     text_length: ClassVar[int] = 512
     joint_guidance: ClassVar[bool] = False
 
-    def __init__(self, *args: Any, trim_text: bool = True, **options: Any) -> None:
+    def __init__(self, pipeline: Any, *args: Any, trim_text: bool = True, **options: Any) -> None:
         self.trim_text = trim_text  # False is the pipeline to the bit, True the same up to rounding, and faster
-        super().__init__(*args, **options)
+        super().__init__(pipeline, *args, **options)
+        if pipeline.config.expand_timesteps and options.get("fps") is None:
+            self.fps = _FPS_5B
         for part in self.transformers() if trim_text else ():
             part.condition_embedder.__class__ = _Embedding  # its weights and their names stay
             for block in part.blocks:

@@ -36,7 +36,7 @@ def load_pipeline(model: str | Path, other: Path | None = None) -> LTXPipeline:
     return pipeline
 
 
-class LTXPolicy(LTXVideoPolicy):
+class TinyPolicy(LTXVideoPolicy):
     """The tiny model's policy. It embeds every batch anew: its text encoder is trained with it and costs nothing."""
 
     lora_targets: ClassVar[tuple[str, ...]] = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")

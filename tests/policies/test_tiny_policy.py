@@ -11,24 +11,25 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from toys import SAMPLER, TEXTS, toy_pipeline, toy_policy, toy_prompts
-from worldr1.policies import ltx_policy
+from worldr1.policies import tiny_policy
 from worldr1.policies.codec import decode
 from worldr1.policies.ltx import LATENT_FPS, pack, unpack
-from worldr1.policies.ltx_policy import LTXPolicy, load_pipeline
 from worldr1.policies.sde import SamplerConfig
+from worldr1.policies.tiny_policy import TinyPolicy, load_pipeline
+from worldr1.train.rollout import sample
 from worldr1.train.selftest import first_ratio_error, z_rms
 
 WINDOW = range(1, 3)
 
 
-def perturb(policy: LTXPolicy, scale: float = 0.2) -> None:
+def perturb(policy: TinyPolicy, scale: float = 0.2) -> None:
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for p in policy.trainable():
             p.add_(scale * torch.randn(p.shape, generator=generator))
 
 
-def velocity_at(policy: LTXPolicy, step: int = 1) -> Tensor:
+def velocity_at(policy: TinyPolicy, step: int = 1) -> Tensor:
     text, mask = policy.embed(TEXTS)
     tokens = policy.shape[0] * policy.shape[1] * policy.shape[2]
     x = torch.randn(len(TEXTS), tokens, 8, generator=torch.Generator().manual_seed(2))
@@ -50,7 +51,7 @@ def test_the_velocity_depends_on_text_and_noise_level() -> None:
 def test_drawn_steps_have_unit_noise_and_the_first_ratio_is_one() -> None:
     policy = toy_policy()
     policy.add_lora(4)
-    rollouts = policy.sample(toy_prompts(120), range(120), WINDOW)
+    rollouts = sample(policy, toy_prompts(120), range(120), WINDOW).rollouts
     assert z_rms(policy, rollouts) == pytest.approx(1, abs=0.02)
     assert first_ratio_error(policy, rollouts) == 0
     perturb(policy)
@@ -58,31 +59,31 @@ def test_drawn_steps_have_unit_noise_and_the_first_ratio_is_one() -> None:
 
 
 def test_kept_steps_are_the_window_and_chain() -> None:
-    rollout = toy_policy().sample(toy_prompts(1), [0], WINDOW)[0]
+    rollout = sample(toy_policy(), toy_prompts(1), [0], WINDOW).rollouts[0]
     first, second = rollout.steps
     assert (first.index, second.index) == (1, 2)
     assert torch.equal(first.after, second.before)
-    assert not toy_policy().sample(toy_prompts(1), [0])[0].steps
+    assert not sample(toy_policy(), toy_prompts(1), [0]).rollouts[0].steps
 
 
 def test_sampling_is_a_function_of_prompt_and_seed() -> None:
     policy, prompts = toy_policy(), toy_prompts(5)
-    together = policy.sample(prompts, [10, 11, 12, 13, 14], WINDOW)
-    again = policy.sample(prompts, [10, 11, 12, 13, 14], WINDOW)
+    together = sample(policy, prompts, [10, 11, 12, 13, 14], WINDOW).rollouts
+    again = sample(policy, prompts, [10, 11, 12, 13, 14], WINDOW).rollouts
     assert all(torch.equal(a.clip.video, b.clip.video) for a, b in zip(together, again, strict=True))
-    alone = policy.sample(prompts[3:4], [13], WINDOW)[0]
+    alone = sample(policy, prompts[3:4], [13], WINDOW).rollouts[0]
     torch.testing.assert_close(alone.clip.video, together[3].clip.video, atol=1e-4, rtol=0)
     torch.testing.assert_close(alone.steps[1].after, together[3].steps[1].after, atol=1e-4, rtol=0)
-    other = policy.sample(prompts[3:4], [99], WINDOW)[0]
+    other = sample(policy, prompts[3:4], [99], WINDOW).rollouts[0]
     assert (alone.clip.video - other.clip.video).abs().max() > 1e-3
     assert together[0].clip.video.shape == (5, 3, 16, 16)
 
 
 def test_batches_do_not_matter() -> None:
     policy, prompts = toy_policy(), toy_prompts(5)
-    whole = policy.sample(prompts, range(5), WINDOW)
+    whole = sample(policy, prompts, range(5), WINDOW).rollouts
     policy.batch = 2
-    for a, b in zip(whole, policy.sample(prompts, range(5), WINDOW), strict=True):
+    for a, b in zip(whole, sample(policy, prompts, range(5), WINDOW).rollouts, strict=True):
         torch.testing.assert_close(a.clip.video, b.clip.video, atol=1e-4, rtol=0)
 
 
@@ -123,7 +124,7 @@ def test_a_saved_adapter_loads_into_plain_diffusers(tmp_path: Path) -> None:
 
     plain = toy_pipeline()
     plain.load_lora_weights(str(tmp_path))
-    loaded = LTXPolicy(plain, SAMPLER, num_frames=5, size=16)
+    loaded = TinyPolicy(plain, SAMPLER, num_frames=5, size=16)
     torch.testing.assert_close(velocity_at(loaded), velocity_at(policy), atol=1e-6, rtol=0)
 
     ours = toy_policy()
@@ -140,8 +141,8 @@ def test_the_ode_is_diffusers_own_sampler(monkeypatch: pytest.MonkeyPatch) -> No
         ours.append(pack(latents))
         return decode(codec, latents)
 
-    monkeypatch.setattr(ltx_policy, "decode", record)
-    policy.sample(toy_prompts(2), [4, 5])
+    monkeypatch.setattr(tiny_policy, "decode", record)
+    sample(policy, toy_prompts(2), [4, 5])
     noise = torch.stack([torch.randn(48, 8, generator=torch.Generator().manual_seed(s)) for s in (4, 5)])
     text, mask, _, _ = policy.pipeline.encode_prompt(
         list(TEXTS[:2]), do_classifier_free_guidance=False, max_sequence_length=24
@@ -168,7 +169,7 @@ def test_guidance_one_is_the_conditional_velocity_and_more_goes_further() -> Non
 
     def at(guidance: float) -> Tensor:
         sampler = SamplerConfig(steps=6, window=2, window_end=4, guidance=guidance)
-        return velocity_at(LTXPolicy(pipeline, sampler, num_frames=5, size=16))
+        return velocity_at(TinyPolicy(pipeline, sampler, num_frames=5, size=16))
 
     one, two, three = at(1.0), at(2.0), at(3.0)
     assert (two - one).abs().max() > 1e-3
@@ -189,5 +190,5 @@ def test_a_directory_without_a_pipeline_is_named(tmp_path: Path) -> None:
 def test_a_saved_pipeline_loads_with_the_same_velocity(tmp_path: Path) -> None:
     policy = toy_policy()
     policy.pipeline.save_pretrained(tmp_path)
-    loaded = LTXPolicy(load_pipeline(tmp_path), SAMPLER, num_frames=5, size=16)
+    loaded = TinyPolicy(load_pipeline(tmp_path), SAMPLER, num_frames=5, size=16)
     torch.testing.assert_close(velocity_at(loaded), velocity_at(policy), atol=1e-6, rtol=0)

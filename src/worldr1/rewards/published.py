@@ -1,0 +1,113 @@
+"""The reward stacks for published models: which network measures what, where it comes from, under which licence.
+
+Licences are those on the models' hub pages, of the weights where they differ from the code's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+
+OWN = "as you chose it"  # licence of what the command line names
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a stack, or the library in its place."""
+
+    model: str  # hub id, folder, or a name of `estimators.registry`
+    licence: str
+    commercial: bool  # whether the licence allows commercial use
+    source: str = ""  # where a name's weights come from
+
+
+@dataclass(frozen=True)
+class RewardStack:
+    """What the reward of a published model measures with."""
+
+    name: str
+    depth: Part
+    flow: Part
+    features: Part | None = None  # perceptual distance in the held-out view
+    judge: Part | None = None  # whether the prompt is followed; slow
+    short_side: int = 256  # pixels that clips are shown at
+    general: bool = True  # the terms for any footage; else those that the tiny model trains with
+
+    def parts(self) -> dict[str, Part]:
+        """What is there, by what it measures."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: part for name, part in found.items() if isinstance(part, Part)}
+
+    @property
+    def commercial(self) -> bool:
+        return all(p.commercial for p in self.parts().values())
+
+
+_DIS = Part("dis", "apache-2.0", True, "OpenCV, no weights")
+_RAFT = Part("raft_large", "bsd-3-clause, tuned on KITTI (cc-by-nc-sa-3.0)", False, "torchvision")
+# proposals for --judge: both follow instructions and are free to use
+JUDGES = (
+    Part("Qwen/Qwen2.5-VL-7B-Instruct", "apache-2.0", True),
+    Part("HuggingFaceTB/SmolVLM2-2.2B-Instruct", "apache-2.0", True),
+)
+
+STACKS: dict[str, RewardStack] = {
+    stack.name: stack
+    for stack in (
+        RewardStack(
+            "default",
+            depth=Part("depth-anything/Depth-Anything-V2-Small-hf", "apache-2.0", True),
+            flow=_DIS,
+            features=Part("facebook/dinov2-small", "apache-2.0", True),
+        ),
+        RewardStack(
+            "research",
+            depth=Part("depth-anything/Depth-Anything-V2-Large-hf", "cc-by-nc-4.0", False),
+            flow=_RAFT,
+            features=Part("facebook/dinov2-large", "apache-2.0", True),
+        ),
+        RewardStack(
+            "research-vggt",
+            depth=Part("vggt", "cc-by-nc-4.0", False, "facebook/VGGT-1B"),
+            flow=_RAFT,
+            features=Part("facebook/dinov2-large", "apache-2.0", True),
+        ),
+        RewardStack(
+            "packaged",
+            depth=Part("tiny", "apache-2.0", True, "packaged; knows the tiny worlds only"),
+            flow=_DIS,
+            short_side=128,
+            general=False,
+        ),
+    )
+}
+
+
+def get_stack(name: str, depth: str | None = None, judge: str | None = None) -> RewardStack:
+    """A stack by name, with another depth network or with a judge (hub id, folder, or a name of the registry).
+
+    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge beside the packaged terms.
+    """
+    if name not in STACKS:
+        close = get_close_matches(name, STACKS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(STACKS)}"
+        raise ValueError(f"unknown reward stack {name!r}: {hint}")
+    stack = STACKS[name]
+    if depth is not None:
+        stack = replace(stack, depth=Part(depth, OWN, False))
+    if judge is not None:
+        if not stack.general:
+            raise ValueError(f"the {name} stack has no judge; use --judge with --reward-stack default or research")
+        known = {p.model: p for p in JUDGES}
+        stack = replace(stack, judge=known.get(judge, Part(judge, OWN, False)))
+    return stack
+
+
+def describe_stack(stack: RewardStack) -> list[str]:
+    """One line a part: what it measures, where it is from, its licence."""
+    lines = []
+    for name, part in stack.parts().items():
+        source = f" ({part.source})" if part.source else ""
+        research = "" if part.commercial or part.licence == OWN else ", research only"
+        lines.append(f"{name}: {part.model}{source}, licence {part.licence}{research}")
+    return lines
