@@ -18,7 +18,7 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_prints_what_it_measured(capsys: pytest.CaptureFixture[str]) -> None:
     run_check("debug")
     shown = capsys.readouterr().out
-    assert "debug, grpo: all passed" in shown
+    assert "debug, nft: all passed" in shown
     assert "z_rms" in shown
 
 

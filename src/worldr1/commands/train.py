@@ -81,10 +81,11 @@ def _train_published(arguments: Train) -> int:
 
 def _scored(train: TrainConfig, arguments: Train) -> TrainConfig:
     """The settings with the place and the number of workers of the reward; raises ``ValueError`` without Ray."""
-    if arguments.rewards == "ray" and find_spec("ray") is None:  # before minutes are spent on the clips of the base
-        raise ValueError("--rewards ray needs Ray: pip install 'worldr1[ray]', or use --rewards local")
     workers = train.reward_workers if arguments.reward_workers is None else arguments.reward_workers
-    return replace(train, rewards=arguments.rewards, reward_workers=workers)
+    scored = replace(train, rewards=arguments.rewards, reward_workers=workers)
+    if scored.rewards == "ray" and find_spec("ray") is None:  # before minutes are spent on the clips of the base
+        raise ValueError("--rewards ray needs Ray: pip install 'worldr1[ray]', or use --rewards local")
+    return scored
 
 
 def command_line(arguments: Train) -> str:
