@@ -45,7 +45,7 @@ def _nft(**settings: int) -> TrainConfig:
 
 
 PRESETS: dict[str, Preset] = {
-    "demo": Preset(train=_nft(iterations=60)),
+    "demo": Preset(train=_nft(iterations=40, prompts=16)),
     # twice the prompts: what limits the longer run is the noise of its gradient
     "tiny": Preset(train=_nft(iterations=40, prompts=16), num_eval=192),
     "tiny-clean": Preset(base="clean", train=_nft(iterations=40, prompts=16), num_eval=192),
