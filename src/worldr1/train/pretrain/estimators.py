@@ -22,12 +22,14 @@ def frames_of(video: Tensor, clips: Tensor, frames: Tensor) -> Tensor:
     return video[clips, frames].permute(0, 3, 1, 2).float() / 255
 
 
-def build_depth(seed: int = 0) -> DepthAnythingForDepthEstimation:
-    """A Depth Anything of under a million parameters for 32-pixel frames, with the metric head."""
+def small_depth_anything(
+    side: int, width: int, neck: list[int], fusion: int, seed: int
+) -> DepthAnythingForDepthEstimation:
+    """A Depth Anything with the metric head and four blocks of ``width`` for square frames of ``side`` pixels."""
     backbone = Dinov2Config(
-        image_size=32,
+        image_size=side,
         patch_size=8,
-        hidden_size=128,
+        hidden_size=width,
         num_hidden_layers=4,
         num_attention_heads=4,
         mlp_ratio=2,
@@ -37,9 +39,9 @@ def build_depth(seed: int = 0) -> DepthAnythingForDepthEstimation:
     config = DepthAnythingConfig(
         backbone_config=backbone,
         patch_size=8,
-        reassemble_hidden_size=128,
-        neck_hidden_sizes=[24, 32, 48, 64],
-        fusion_hidden_size=32,
+        reassemble_hidden_size=width,
+        neck_hidden_sizes=neck,
+        fusion_hidden_size=fusion,
         head_hidden_size=16,
         depth_estimation_type="metric",
         max_depth=int(MAX_DEPTH_M),
@@ -47,6 +49,11 @@ def build_depth(seed: int = 0) -> DepthAnythingForDepthEstimation:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return DepthAnythingForDepthEstimation(config)
+
+
+def build_depth(seed: int = 0) -> DepthAnythingForDepthEstimation:
+    """The depth network of the tiny worlds, under a million parameters."""
+    return small_depth_anything(32, 128, [24, 32, 48, 64], 32, seed)
 
 
 def log_depth_error(predicted: Tensor, truth: Tensor) -> Tensor:

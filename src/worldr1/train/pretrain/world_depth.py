@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+from transformers import DepthAnythingForDepthEstimation
 
 from worldr1.estimators.depth import MAX_DEPTH_M, WORLD_SIDE, TransformersDepth
 from worldr1.train.fit import FitConfig, Progress, fit
+from worldr1.train.pretrain.estimators import small_depth_anything
 from worldr1.train.pretrain.world_frames import augment, canonical
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
@@ -21,30 +22,7 @@ _SCALES = (1, 2, 4)  # pixels between which the error's slope is taken
 
 def build_world_depth(seed: int = 0) -> DepthAnythingForDepthEstimation:
     """A Depth Anything with the metric head for 64-pixel frames: what the package has room for in half precision."""
-    width = 112
-    backbone = Dinov2Config(
-        image_size=WORLD_SIDE,
-        patch_size=8,
-        hidden_size=width,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        mlp_ratio=2,
-        out_indices=[1, 2, 3, 4],
-        reshape_hidden_states=False,
-    )
-    config = DepthAnythingConfig(
-        backbone_config=backbone,
-        patch_size=8,
-        reassemble_hidden_size=width,
-        neck_hidden_sizes=[24, 32, 40, 48],
-        fusion_hidden_size=28,
-        head_hidden_size=16,
-        depth_estimation_type="metric",
-        max_depth=int(MAX_DEPTH_M),
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = DepthAnythingForDepthEstimation(config)
+    model = small_depth_anything(WORLD_SIDE, 112, [24, 32, 40, 48], 28, seed)
     model.backbone.set_attn_implementation("eager")  # a third faster to train on a CPU than the fused one
     return model
 
