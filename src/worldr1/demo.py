@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -33,7 +34,7 @@ from worldr1.rewards.stack import make_reward
 from worldr1.runtime import usable_cpus
 from worldr1.train.distributed import ALONE, Processes
 from worldr1.train.fit import save_atomically, write_text_atomically
-from worldr1.train.launch import join
+from worldr1.train.launch import join, on_every_core
 from worldr1.train.loop import train
 from worldr1.train.monitor import HackMonitor
 from worldr1.train.remote import placed
@@ -274,10 +275,20 @@ def run_experiment(preset: Preset, out: Path, command: str, on_hack: Literal["st
     return 0 if all(g["pass"] for g in results["guards"].values()) else 1
 
 
+def run_everywhere(preset: Preset, out: Path, command: str, on_hack: Literal["stop", "warn"] = "warn") -> int:
+    """`run_experiment` on all cores: ``command`` is what other processes are told to carry out, but for ``--out``."""
+    torch.set_num_threads(usable_cpus())
+    arguments = [*shlex.split(command)[1:], "--out", str(out)]
+    # rewards on Ray are scored by processes of their own
+    alone = preset.train.rewards == "ray"
+    with on_every_core(arguments, 1 if alone else preset.train.prompts * preset.train.group):
+        return run_experiment(preset, out, command, on_hack)
+
+
 def run_demo(out: Path, seed: int = 0, scale: str = "demo") -> int:
     """`worldr1 demo`: the main job at demo size."""
-    torch.set_num_threads(usable_cpus())
-    return run_experiment(override(get_preset(scale), seed=seed), out, f"worldr1 demo --seed {seed}")
+    command = f"worldr1 demo --seed {seed}" + (f" --scale {scale}" if scale != "demo" else "")
+    return run_everywhere(override(get_preset(scale), seed=seed), out, command)
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from worldr1.commands.arguments import Train
-from worldr1.demo import run_experiment
+from worldr1.demo import run_everywhere
 from worldr1.plan import describe, make_plan
 from worldr1.presets import PRESETS, get_preset, override
 from worldr1.real_presets import REAL_PRESETS, get_real_preset, with_stack
@@ -50,7 +50,7 @@ def run_train(arguments: Train) -> int:
     changes = {k: getattr(arguments, k) for k in ("seed", "iterations", "prompts", "group", "algorithm")}
     preset = override(get_preset(arguments.preset), **changes)
     preset = replace(preset, train=_scored(preset.train, arguments))
-    return run_experiment(preset, arguments.out, command_line(arguments), arguments.on_hack)
+    return run_everywhere(preset, arguments.out, command_line(arguments), arguments.on_hack)
 
 
 def _train_published(arguments: Train) -> int:

@@ -112,7 +112,7 @@ class Processes:
             return [value]
         from accelerate.utils import gather_object
 
-        with _answered():
+        with answered():
             values: list[T] = gather_object([value])
         return values
 
@@ -122,7 +122,7 @@ class Processes:
             return value
         from accelerate.utils import broadcast_object_list
 
-        with _answered():
+        with answered():
             given: list[T] = broadcast_object_list([value])
         return given[0]
 
@@ -151,7 +151,7 @@ class Processes:
         if self.count == 1 or not gradients:
             return
         flat = torch.cat([g.flatten() for g in gradients])
-        with _answered():
+        with answered():
             summed = self.accelerator.reduce(flat, "sum")
         for gradient, part in zip(gradients, summed.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
@@ -203,7 +203,8 @@ ALONE = Processes()
 
 
 @contextlib.contextmanager
-def _answered() -> Iterator[None]:
+def answered() -> Iterator[None]:
+    """Inside, an error of communication is a `LostProcessError`."""
     try:
         yield
     except RuntimeError as error:  # torch's errors of communication are all of this kind
