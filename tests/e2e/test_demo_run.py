@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from worldr1.demo import Run, check_guards, run_experiment
+from worldr1.demo import Run, check_guards, run_demo, run_experiment
 from worldr1.presets import get_preset, load_tiny, override
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     out = tmp_path_factory.mktemp("demo")
-    return out, run_experiment(get_preset("debug"), out, "worldr1 demo --scale debug")
+    return out, run_demo(out, scale="debug")  # on every core there is; the rerun below goes on alone
 
 
 def test_results_have_the_documented_layout(finished: tuple[Path, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from learners import CONFIG, Brightness, lora, prompt, without_times
 from train.process_worker import interrupted, new_policy, run
+from worldr1.train import launch
 from worldr1.train.distributed import ALONE, Processes
 from worldr1.train.launch import join
 from worldr1.train.loop import train
@@ -137,3 +139,47 @@ def test_what_the_launcher_cannot_have_is_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=message):
         join()
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for the interpreter: writes down what it was started as, and then stays."""
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\necho "$RANK of $WORLD_SIZE: $@" >> {tmp_path}/started\nexec sleep 30\n')
+    script.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(script))
+    monkeypatch.setattr(launch, "usable_cpus", lambda: 3)
+    monkeypatch.setattr(launch, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    return tmp_path / "started"
+
+
+def test_a_run_takes_every_core_and_leaves_none_behind(recorder: Path) -> None:
+    started = time.monotonic()
+    with launch.on_every_core(["demo", "--seed", "3"], samples=12):
+        assert (os.environ["RANK"], os.environ["WORLD_SIZE"]) == ("0", "3")
+        while not recorder.exists() or len(recorder.read_text().splitlines()) < 2:
+            assert time.monotonic() - started < 20
+    assert "WORLD_SIZE" not in os.environ
+    assert sorted(recorder.read_text().splitlines()) == [f"{k} of 3: -m worldr1 demo --seed 3" for k in (1, 2)]
+    assert time.monotonic() - started < 25  # those that stay are ended
+
+
+def test_an_error_ends_the_other_processes_at_once(recorder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "_PATIENCE_S", 60.0)
+    started = time.monotonic()
+    with pytest.raises(RuntimeError), launch.on_every_core(["demo"], samples=12):
+        raise RuntimeError
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(("samples", "launched"), [(7, None), (1, None), (12, "2")])
+def test_one_process_where_samples_do_not_divide_or_a_launcher_has_decided(
+    recorder: Path, monkeypatch: pytest.MonkeyPatch, samples: int, launched: str | None
+) -> None:
+    if launched:
+        monkeypatch.setenv("WORLD_SIZE", launched)
+    with launch.on_every_core(["demo"], samples):
+        assert os.environ.get("WORLD_SIZE") == launched
+    assert not recorder.exists()
