@@ -22,10 +22,10 @@ def _world_depth() -> Any:
     return TransformersDepth(WORLD, WORLD_SIDE)
 
 
-def _dis() -> Any:
+def _dis(shifted: bool = False) -> Any:
     from worldr1.estimators.flow import DISFlow
 
-    return DISFlow()
+    return DISFlow(shifted=shifted)
 
 
 def _raft(model: str) -> Any:
@@ -50,6 +50,7 @@ DEPTH: dict[str, Callable[[], Any]] = {
 }
 FLOW: dict[str, Callable[[], Any]] = {
     "dis": _dis,
+    "dis_shifted": lambda: _dis(shifted=True),
     "raft_small": lambda: _raft("raft_small"),
     "raft_large": lambda: _raft("raft_large"),
 }

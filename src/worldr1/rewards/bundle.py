@@ -15,7 +15,8 @@ DEPTH_SIGMA = 0.15  # of the logarithm of the depth that adjustment starts from
 _FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL = 0.3, 0.001  # of one step of flow (the larger one)
 _LEAST_M, _FARTHEST_M = 0.05, 20.0
 _POINTS_PER_SIDE = 14  # of a frame, that decide about the camera
-_ROUNDS, _DEPTH_STEPS = 4, 3
+_ROUNDS = 3
+_LARGEST_STEP = 0.3  # of log depth
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,17 @@ class Edges:
     sigma_px: Tensor  # [n]
 
 
+def flow_sigma_px(height: int, width: int) -> float:
+    """Deviation of one step of estimated flow."""
+    return max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * (height**2 + width**2) ** 0.5)
+
+
 def follow_edges(forward_px: Tensor, backward_px: Tensor, gaps: tuple[int, ...] = GAPS) -> Edges:
     """Edges of all frames from flow ``[b, f-1, h, w, 2]`` to the next frame and back, chained over ``gaps``."""
     b, steps, h, w, _ = forward_px.shape
     f = steps + 1
     grid = pixel_grid(h, w, forward_px)
-    sigma = max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * (h**2 + w**2) ** 0.5)
+    sigma = flow_sigma_px(h, w)
     start, end, landings, trust, sigmas = [], [], [], [], []
     for sign, ahead, behind in ((1, forward_px, backward_px), (-1, backward_px, forward_px)):
         place = grid.expand(b, f, h, w, 2).clone()
@@ -104,8 +110,14 @@ def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tenso
     rays = lift(torch.ones_like(depth_m), K[:, None].expand(b, f, 3, 3))
     for _ in range(_ROUNDS):
         w2c, log_depth[:, :, thin, thin] = _adjust_camera(
-            log_depth[:, :, thin, thin], prior[:, :, thin, thin], rays[:, :, thin, thin], w2c, K,
-            edges, edges.landing[:, :, thin, thin], edges.trusted[:, :, thin, thin],
+            log_depth[:, :, thin, thin],
+            prior[:, :, thin, thin],
+            rays[:, :, thin, thin],
+            w2c,
+            K,
+            edges,
+            edges.landing[:, :, thin, thin],
+            edges.trusted[:, :, thin, thin],
         )
         log_depth = _adjust_depth(log_depth, prior, rays, w2c, K, edges)
     return log_depth.exp(), torch.linalg.inv(w2c)
@@ -124,7 +136,14 @@ def _jacobians(moved: Tensor, motion: Tensor, K: Tensor) -> tuple[Tensor, Tensor
 
 
 def _adjust_camera(
-    log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges, landing: Tensor, trusted: Tensor
+    log_depth: Tensor,
+    prior: Tensor,
+    rays: Tensor,
+    w2c: Tensor,
+    K: Tensor,
+    edges: Edges,
+    landing: Tensor,
+    trusted: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """One Gauss-Newton step of camera and thinned depth."""
     b, f, h, w = log_depth.shape
@@ -154,30 +173,29 @@ def _adjust_camera(
     e.index_add_(1, s, (wd * error).sum(-1))
     # eliminate the depths, hold the first camera
     EC = E / C[:, None, :, None]
-    S = H.permute(0, 1, 3, 2, 4).reshape(b, f * 6, f * 6) - torch.einsum(
-        "bxdip,bydjp->bxiyj", EC, E
-    ).reshape(b, f * 6, f * 6)
+    S = H.permute(0, 1, 3, 2, 4).reshape(b, f * 6, f * 6) - torch.einsum("bxdip,bydjp->bxiyj", EC, E).reshape(
+        b, f * 6, f * 6
+    )
     r = (g - torch.einsum("bxdip,bdp->bxi", EC, e)).reshape(b, f * 6)
     S, r = S[:, 6:, 6:], r[:, 6:]
     S = S + torch.diag_embed(1e-3 * S.diagonal(dim1=1, dim2=2).clamp(min=1e-3) + 1e-4)
     twist = torch.cat([r.new_zeros(b, 6), torch.linalg.solve(S, r)], 1).view(b, f, 6)
     step = (e - torch.einsum("bxdip,bxi->bdp", E, twist)) / C
     w2c = exponential(twist.flatten(0, 1).to(w2c)).view(b, f, 4, 4) @ w2c
-    return w2c, (log_depth + step.view(b, f, h, w).to(log_depth).clamp(-0.3, 0.3))
+    return w2c, (log_depth + step.view(b, f, h, w).to(log_depth).clamp(-_LARGEST_STEP, _LARGEST_STEP))
 
 
 def _adjust_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges) -> Tensor:
-    """Every pixel's depth under a held camera."""
-    for _ in range(_DEPTH_STEPS):
-        moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges, edges.landing)
-        z = moved[..., 2].clamp(min=_LEAST_M)
-        focal = torch.stack([K[:, 0, 0], K[:, 1, 1]], -1)[:, None, None, None]
-        t = motion[..., :3, 3][:, :, None, None]
-        by_depth = -focal / z[..., None] * (t[..., :2] - moved[..., :2] / z[..., None] * t[..., 2:])
-        weight = _robust(error, edges.sigma_px) * edges.trusted * (moved[..., 2] > _LEAST_M)
-        C = torch.full_like(log_depth, DEPTH_SIGMA**-2)
-        e = (prior - log_depth) * DEPTH_SIGMA**-2
-        C.index_add_(1, edges.start, weight * (by_depth**2).sum(-1))
-        e.index_add_(1, edges.start, weight * (by_depth * error).sum(-1))
-        log_depth = log_depth + (e / C).clamp(-0.3, 0.3)
-    return log_depth
+    """One Gauss-Newton step of every pixel's depth under a held camera."""
+    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges, edges.landing)
+    z = moved[..., 2].clamp(min=_LEAST_M)
+    focal = torch.stack([K[:, 0, 0], K[:, 1, 1]], -1)[:, None, None, None]
+    t = motion[..., :3, 3][:, :, None, None]
+    by_depth = -focal / z[..., None] * (t[..., :2] - moved[..., :2] / z[..., None] * t[..., 2:])
+    weight = _robust(error, edges.sigma_px) * edges.trusted * (moved[..., 2] > _LEAST_M)
+    C = torch.full_like(log_depth, DEPTH_SIGMA**-2)
+    e = (prior - log_depth) * DEPTH_SIGMA**-2
+    wd = weight[..., None] * by_depth
+    C.index_add_(1, edges.start, (wd * by_depth).sum(-1))
+    e.index_add_(1, edges.start, (wd * error).sum(-1))
+    return log_depth + (e / C).clamp(-_LARGEST_STEP, _LARGEST_STEP)

@@ -11,6 +11,7 @@ from torch import Tensor
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
+from worldr1.rewards.bundle import adjust, follow_edges
 from worldr1.rewards.motion_field import refine
 from worldr1.rewards.tracks import expected, followed
 from worldr1.types import Prompt
@@ -108,11 +109,14 @@ def gather_evidence(
     c2w = [torch.eye(4, dtype=video.dtype, device=video.device).repeat(b, 1, 1)]
     for t in range(f - 1):
         c2w.append(c2w[-1] @ torch.linalg.inv(step[:, t]))
+    poses = torch.stack(c2w, 1)
+    if refine_camera:
+        depth_m, poses = adjust(depth_m, poses, K, follow_edges(both[0], both[1]))
+        step = torch.linalg.inv(poses[:, 1:]) @ poses[:, :-1]
     points = lift(depth_m[:, :-1].flatten(0, 1), K_pair)
     ego = project(transform(step.flatten(0, 1), points), K_pair) - pixel_grid(h, w, video)
     ego = ego.view(b, f - 1, h, w, 2)
     dynamic, metric = _few(_astray(both[0], ego)), bool(getattr(depth, "metric", True))
-    poses = torch.stack(c2w, 1)
     evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
     if refine_camera:
         evidence = replace(evidence, dynamic=_movers(evidence))

@@ -57,7 +57,7 @@ _MEASURES = {"sharpness": sharpness, "motion": motion, "texture": texture, "satu
 
 def make_general_reward(
     depth: str = "world",
-    flow: str = "dis",
+    flow: str = "dis_shifted",
     segments: SegmentEstimator | None = None,
     *,
     features: str | None = None,

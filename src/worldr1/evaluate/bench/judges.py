@@ -63,7 +63,10 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
 
 @cache  # both judges need it, and calibration takes seconds
 def _on_estimates(config: BenchConfig) -> WorldReward:
-    return _reward(config, make_depth(config.depth if config.stack == "general" else "tiny"), make_flow("dis"))
+    general = config.stack == "general"
+    return _reward(
+        config, make_depth(config.depth if general else "tiny"), make_flow("dis_shifted" if general else "dis")
+    )
 
 
 def _estimated(config: BenchConfig) -> Judge:

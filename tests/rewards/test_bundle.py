@@ -1,0 +1,75 @@
+"""Bundle adjustment: from flow and a poor guess of depth to the world and the camera that were rendered."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rewards.general import evidence_of, orbit, push, scene
+from worldr1.geometry.camera import lift, project, transform
+from worldr1.geometry.rigid import rotation_angle_deg
+from worldr1.rewards.bundle import _jacobians, adjust, follow_edges
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.motion_field import exponential
+
+
+def guessed(evidence: Evidence) -> Tensor:
+    """Depth off by a fifth, differently in every frame, smooth over the picture, as a network's is."""
+    b, f, h, w = evidence.depth_m.shape
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randn(b, f, 4, 4, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (h, w), mode="bicubic", align_corners=False)
+    return evidence.depth_m * (0.2 * smooth + 0.05 * torch.randn(b, f, 1, 1, generator=generator)).exp()
+
+
+def errors(depth_m: Tensor, c2w: Tensor, truth: Evidence, true_c2w: Tensor) -> tuple[float, float, float]:
+    """Median error of log depth nearer than 8 m up to one scale, largest of the camera's place and of its turn (°)."""
+    near = truth.depth_m < 8
+    ratio = (depth_m / truth.depth_m).log()[near]
+    scale = ratio.median()
+    place = (c2w[..., :3, 3] * (-scale).exp() - true_c2w[..., :3, 3]).norm(dim=-1)
+    turn = rotation_angle_deg(c2w[..., :3, :3].mT @ true_c2w[..., :3, :3])
+    return float((ratio - scale).abs().median()), float(place.max()), float(turn.max())
+
+
+def test_adjustment_recovers_depth_and_camera() -> None:
+    for poses in (orbit(), push()):
+        truth = evidence_of([scene(poses)])
+        true = torch.linalg.inv(torch.from_numpy(poses[:1])) @ torch.from_numpy(poses)
+        true = true.float()[None]
+        guess = guessed(truth)
+        edges = follow_edges(truth.forward_px, truth.backward_px)
+        noisy = truth.c2w.clone()
+        noisy[:, 1:, :3, 3] += 0.1 * torch.randn(noisy[:, 1:, :3, 3].shape, generator=torch.Generator().manual_seed(1))
+        before = errors(guess, noisy, truth, true)
+        after = errors(*adjust(guess, noisy, truth.K, edges), truth, true)
+        print(before, after)
+        assert after[0] < 0.4 * before[0]
+        assert after[1] < 0.3 * before[1]
+
+
+def test_derivatives_are_those_of_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(0)
+    K = torch.tensor([[40.0, 0, 4], [0, 42.0, 3], [0, 0, 1]]).double()[None]
+    depth = 2 + torch.rand(1, 1, 6, 8, generator=generator).double()
+    rays = lift(torch.ones_like(depth), K[:, None])
+    w2c = exponential(0.2 * torch.randn(2, 6, generator=generator).double())
+
+    def landing(earlier: Tensor, later: Tensor, log_depth: Tensor) -> Tensor:
+        motion = exponential(later[None]) @ w2c[1:] @ torch.linalg.inv(exponential(earlier[None]) @ w2c[:1])
+        return project(transform(motion[:, None], rays * log_depth.exp()[..., None]), K[:, None])
+
+    zero, log_depth = torch.zeros(6).double(), depth.log()
+    motion = (w2c[1:] @ torch.linalg.inv(w2c[:1]))[:, None]
+    later, earlier, by_depth = _jacobians(transform(motion, rays * depth[..., None]), motion, K)
+    step = 1e-6
+    for k in range(6):
+        tiny = step * torch.eye(6).double()[k]
+        assert torch.allclose(
+            (landing(zero, tiny, log_depth) - landing(zero, -tiny, log_depth)) / (2 * step), later[..., k], atol=1e-5
+        )
+        assert torch.allclose(
+            (landing(tiny, zero, log_depth) - landing(-tiny, zero, log_depth)) / (2 * step), earlier[..., k], atol=1e-5
+        )
+    found = (landing(zero, zero, log_depth + step) - landing(zero, zero, log_depth - step)) / (2 * step)
+    assert torch.allclose(found, by_depth, atol=1e-5)
