@@ -166,7 +166,8 @@ def test_a_run_takes_every_core_and_leaves_none_behind(recorder: Path) -> None:
     assert time.monotonic() - started < 25  # those that stay are ended
 
 
-def test_an_error_ends_the_other_processes_at_once(recorder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("recorder")
+def test_an_error_ends_the_other_processes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_PATIENCE_S", 60.0)
     started = time.monotonic()
     with pytest.raises(RuntimeError), launch.on_every_core(["demo"], samples=12):

@@ -30,7 +30,7 @@ def _start(first: cv2.typing.MatLike, second: cv2.typing.MatLike) -> cv2.typing.
     size = (round(factor * width), round(factor * height))
     a, b = (cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32) for x in (first, second))
     (dx, dy), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
-    return np.tile(np.float32([dx / factor, dy / factor]), (height, width, 1))
+    return np.tile(np.array([dx / factor, dy / factor], np.float32), (height, width, 1))
 
 
 class DISFlow:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class Edges:
 
 def flow_sigma_px(height: int, width: int) -> float:
     """Deviation of one step of estimated flow."""
-    return max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * (height**2 + width**2) ** 0.5)
+    return max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * math.hypot(height, width))
 
 
 def follow_edges(forward_px: Tensor, backward_px: Tensor, gaps: tuple[int, ...] = GAPS) -> Edges:
@@ -81,18 +82,19 @@ def adjoint(pose: Tensor) -> Tensor:
     return torch.cat([torch.cat([R, hat @ R], -1), torch.cat([torch.zeros_like(R), R], -1)], -2)
 
 
-def _residual(points: Tensor, w2c: Tensor, K: Tensor, edges: Edges, landing: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _residual(points: Tensor, w2c: Tensor, K: Tensor, edges: Edges) -> tuple[Tensor, Tensor, Tensor]:
     """Points carried over every edge ``[b, n, ..., 3]``, the error ``[b, n, ..., 2]`` of where they land, and the
     motions ``[b, n, 4, 4]`` that carry them."""
     motion = w2c[:, edges.end] @ torch.linalg.inv(w2c[:, edges.start])
     moved = transform(motion, points[:, edges.start])
-    return moved, landing - project(moved, K[:, None]), motion
+    return moved, edges.landing - project(moved, K[:, None]), motion
 
 
 def _robust(error: Tensor, sigma: Tensor) -> Tensor:
     """Geman-McClure weights of errors ``[b, n, ..., 2]``, per square pixel."""
     s = sigma.view(1, -1, *[1] * (error.dim() - 3))
-    return 1 / (1 + (error.norm(dim=-1) / (3 * s)) ** 2) ** 2 / s**2
+    weight: Tensor = 1 / (1 + (error.norm(dim=-1) / (3 * s)) ** 2) ** 2 / s**2
+    return weight
 
 
 def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
@@ -108,17 +110,10 @@ def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tenso
     every = max(1, min(h, w) // _POINTS_PER_SIDE)
     thin = slice(every // 2, None, every)
     rays = lift(torch.ones_like(depth_m), K[:, None].expand(b, f, 3, 3))
+    few = replace(edges, landing=edges.landing[:, :, thin, thin], trusted=edges.trusted[:, :, thin, thin])
     for _ in range(_ROUNDS):
-        w2c, log_depth[:, :, thin, thin] = _adjust_camera(
-            log_depth[:, :, thin, thin],
-            prior[:, :, thin, thin],
-            rays[:, :, thin, thin],
-            w2c,
-            K,
-            edges,
-            edges.landing[:, :, thin, thin],
-            edges.trusted[:, :, thin, thin],
-        )
+        depth, start, ray = (x[:, :, thin, thin] for x in (log_depth, prior, rays))
+        w2c, log_depth[:, :, thin, thin] = _adjust_camera(depth, start, ray, w2c, K, few)
         log_depth = _adjust_depth(log_depth, prior, rays, w2c, K, edges)
     return log_depth.exp(), torch.linalg.inv(w2c)
 
@@ -136,20 +131,13 @@ def _jacobians(moved: Tensor, motion: Tensor, K: Tensor) -> tuple[Tensor, Tensor
 
 
 def _adjust_camera(
-    log_depth: Tensor,
-    prior: Tensor,
-    rays: Tensor,
-    w2c: Tensor,
-    K: Tensor,
-    edges: Edges,
-    landing: Tensor,
-    trusted: Tensor,
+    log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
 ) -> tuple[Tensor, Tensor]:
-    """One Gauss-Newton step of camera and thinned depth."""
+    """One Gauss-Newton step of camera and depth, on few enough pixels that both fit into one system."""
     b, f, h, w = log_depth.shape
-    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges, landing)
+    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges)
     later, earlier, by_depth = _jacobians(moved, motion, K)
-    weight = _robust(error, edges.sigma_px) * trusted * (moved[..., 2] > _LEAST_M)
+    weight = _robust(error, edges.sigma_px) * edges.trusted * (moved[..., 2] > _LEAST_M)
     later, earlier, by_depth, error = (x.flatten(2, 3).double() for x in (later, earlier, by_depth, error))
     weight = weight.flatten(2, 3).double()
     p = h * w
@@ -187,7 +175,7 @@ def _adjust_camera(
 
 def _adjust_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges) -> Tensor:
     """One Gauss-Newton step of every pixel's depth under a held camera."""
-    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges, edges.landing)
+    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges)
     z = moved[..., 2].clamp(min=_LEAST_M)
     focal = torch.stack([K[:, 0, 0], K[:, 1, 1]], -1)[:, None, None, None]
     t = motion[..., :3, 3][:, :, None, None]
@@ -198,4 +186,5 @@ def _adjust_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K
     wd = weight[..., None] * by_depth
     C.index_add_(1, edges.start, (wd * by_depth).sum(-1))
     e.index_add_(1, edges.start, (wd * error).sum(-1))
-    return log_depth + (e / C).clamp(-_LARGEST_STEP, _LARGEST_STEP)
+    better: Tensor = log_depth + (e / C).clamp(-_LARGEST_STEP, _LARGEST_STEP)
+    return better
