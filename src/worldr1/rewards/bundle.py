@@ -15,14 +15,15 @@ GAPS = (1, 2, 4)  # frames over which flow is followed, ahead and back
 DEPTH_SIGMA = 0.15  # of the logarithm of the depth that adjustment starts from
 _FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL = 0.3, 0.001  # of one step of flow (the larger one)
 _LEAST_M, _FARTHEST_M = 0.05, 20.0
-_POINTS_PER_SIDE = 14  # of a frame, that decide about the camera
+_MOST_PER_SIDE = 96  # pixels of a frame's shorter side that are adjusted; larger frames are thinned to that
+_POINTS_PER_SIDE = 14  # of those that decide about the camera
 _ROUNDS = 3
 _LARGEST_STEP = 0.3  # of log depth
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Flow between pairs of frames: ``n`` directed pairs."""
+    """Flow between pairs of frames: ``n`` directed pairs, ``h`` x ``w`` of the pixels of their earlier frames."""
 
     start: Tensor  # [n] frames
     end: Tensor  # [n]
@@ -31,17 +32,19 @@ class Edges:
     sigma_px: Tensor  # [n]
 
 
-def flow_sigma_px(height: int, width: int) -> float:
-    """Deviation of one step of estimated flow."""
-    return max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * math.hypot(height, width))
+def _thinned(height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns that are adjusted: all of a small picture."""
+    every = max(1, min(height, width) // _MOST_PER_SIDE)
+    return slice(every // 2, None, every), slice(every // 2, None, every)
 
 
 def follow_edges(forward_px: Tensor, backward_px: Tensor, gaps: tuple[int, ...] = GAPS) -> Edges:
     """Edges of all frames from flow ``[b, f-1, h, w, 2]`` to the next frame and back, chained over ``gaps``."""
-    b, steps, h, w, _ = forward_px.shape
-    f = steps + 1
-    grid = pixel_grid(h, w, forward_px)
-    sigma = flow_sigma_px(h, w)
+    b, steps, height, width, _ = forward_px.shape
+    f, thin = steps + 1, _thinned(height, width)
+    grid = pixel_grid(height, width, forward_px)[thin]
+    h, w = grid.shape[:2]
+    sigma = max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * math.hypot(height, width))
     start, end, landings, trust, sigmas = [], [], [], [], []
     for sign, ahead, behind in ((1, forward_px, backward_px), (-1, backward_px, forward_px)):
         place = grid.expand(b, f, h, w, 2).clone()
@@ -54,7 +57,7 @@ def follow_edges(forward_px: Tensor, backward_px: Tensor, gaps: tuple[int, ...] 
             here = place[:, list(first)].flatten(0, 1)
             moved = here + sample(ahead[:, flow_at].flatten(0, 1).permute(0, 3, 1, 2), here).permute(0, 2, 3, 1)
             back = sample(behind[:, flow_at].flatten(0, 1).permute(0, 3, 1, 2), moved).permute(0, 2, 3, 1)
-            ok = inside(moved, h, w) & ((moved + back - here).norm(dim=-1) < 1.0)
+            ok = inside(moved, height, width) & ((moved + back - here).norm(dim=-1) < 1.0)
             place[:, list(first)] = moved.view(b, -1, h, w, 2)
             seen[:, list(first)] &= ok.view(b, -1, h, w)
             if gap in gaps:
@@ -100,22 +103,28 @@ def _robust(error: Tensor, sigma: Tensor) -> Tensor:
 def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tensor, Tensor]:
     """Depth ``[b, f, h, w]`` and camera ``[b, f, 4, 4]``, improved together until points land where flow leads.
 
+    Of large frames only every few pixels are adjusted, and the change of their depth is spread to the others.
+
     Every pixel's log depth is held at the given one with a deviation of .15, so that pixels without parallax, and
     movers, keep it. Gauss-Newton with the depths eliminated (Schur complement) on a grid of points for the camera,
     then every pixel's depth by itself (Triggs et al. 1999; for dense flow Teed & Deng 2021, DROID-SLAM).
     """
-    b, f, h, w = depth_m.shape
-    prior = depth_m.clamp(_LEAST_M, _FARTHEST_M).log()
+    b, f, height, width = depth_m.shape
+    rows, columns = _thinned(height, width)
+    rays = lift(torch.ones_like(depth_m), K[:, None].expand(b, f, 3, 3))[:, :, rows, columns]
+    prior = depth_m[:, :, rows, columns].clamp(_LEAST_M, _FARTHEST_M).log()
     log_depth, w2c = prior.clone(), torch.linalg.inv(c2w)
-    every = max(1, min(h, w) // _POINTS_PER_SIDE)
+    every = max(1, min(prior.shape[2:]) // _POINTS_PER_SIDE)
     thin = slice(every // 2, None, every)
-    rays = lift(torch.ones_like(depth_m), K[:, None].expand(b, f, 3, 3))
     few = replace(edges, landing=edges.landing[:, :, thin, thin], trusted=edges.trusted[:, :, thin, thin])
     for _ in range(_ROUNDS):
         depth, start, ray = (x[:, :, thin, thin] for x in (log_depth, prior, rays))
         w2c, log_depth[:, :, thin, thin] = _adjust_camera(depth, start, ray, w2c, K, few)
         log_depth = _adjust_depth(log_depth, prior, rays, w2c, K, edges)
-    return log_depth.exp(), torch.linalg.inv(w2c)
+    change = log_depth - prior
+    if change.shape[2:] != depth_m.shape[2:]:
+        change = torch.nn.functional.interpolate(change, (height, width), mode="bilinear", align_corners=False)
+    return depth_m.clamp(_LEAST_M, _FARTHEST_M) * change.exp(), torch.linalg.inv(w2c)
 
 
 def _jacobians(moved: Tensor, motion: Tensor, K: Tensor) -> tuple[Tensor, Tensor, Tensor]:

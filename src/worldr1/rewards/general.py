@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from worldr1.estimators.registry import make_depth, make_features, make_flow
-from worldr1.rewards.camera import camera_term
+from worldr1.rewards.camera import camera_term, obedience_guard
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.depth import depth_term
 from worldr1.rewards.epipolar import epipolar_term
@@ -33,25 +33,28 @@ from worldr1.rewards.rest import rest_term
 from worldr1.rewards.semantic import Judge, semantic
 from worldr1.rewards.steadiness import steadiness_term
 from worldr1.rewards.term import Term
+from worldr1.rewards.traceable import where_traceable
 from worldr1.rewards.volume import volume_term
 
 GENERAL: dict[str, Term] = {
-    "depth": depth_term,
+    "depth": where_traceable(depth_term),
     "flow": partial(flow_term, relight=relit),
-    "rest": rest_term,
-    "far_view": far_view_term,
+    "rest": where_traceable(rest_term),
+    "far_view": where_traceable(far_view_term),
     "epipolar": epipolar_term,
     "held_out_view": held_out_view(),
-    "pose_divergence": pose_divergence_term,
+    "pose_divergence": where_traceable(pose_divergence_term),
     "photometric": photometric_term,
-    "camera": camera_term,
-    "steadiness": steadiness_term,
+    "camera": where_traceable(camera_term),
+    "steadiness": where_traceable(steadiness_term),
+    "reappearance": where_traceable(reappearance()),
     "parallax": parallax_seen_term,
+    "obedience": where_traceable(obedience_guard),
     "continuity": continuity_guard,
     "picture": picture_guard,
 }
-# these need to know the objects well: on clusters of motion they punished honest pushes
-OF_OBJECTS: dict[str, Term] = {"volume": volume_term, "reappearance": reappearance()}
+# needs to know the objects well: on clusters of motion it punished honest pushes
+OF_OBJECTS: dict[str, Term] = {"volume": volume_term}
 _MEASURES = {"sharpness": sharpness, "motion": motion, "texture": texture, "saturation": saturation}
 
 
@@ -69,17 +72,17 @@ def make_general_reward(
 ) -> WorldReward:
     """Every term of `GENERAL`, and what the options add, on estimators of `estimators.registry`.
 
-    ``segments`` (ids of objects, from whatever knows them) adds the terms `OF_OBJECTS`; ``features`` joins the
-    reappearance term, ``perceptual`` the held-out view; ``judge`` with ``base`` (its answers about the base model's
-    samples, `semantic.calibrate`) adds the semantic term; ``floors`` adds guards by name. Answers of depth, flow
-    and features are kept in ``cache``. Raises as the registry does, and ``ValueError`` for a judge without ``base``,
-    features without segments or an unknown guard.
+    ``segments`` (ids of objects, from whatever knows them) adds the terms `OF_OBJECTS`, and whole objects to what the
+    reappearance term looks for; ``features`` joins that term, ``perceptual`` the held-out view; ``judge`` with ``base``
+    (its answers about the base model's samples, `semantic.calibrate`) adds the semantic term; ``floors`` adds guards by
+    name. Answers of depth, flow and features are kept in ``cache``. Raises as the registry does, and ``ValueError`` for
+    a judge without ``base``, features without segments or an unknown guard.
     """
     terms = GENERAL | (OF_OBJECTS if segments is not None else {})
     if features is not None and segments is None:
         raise ValueError("features are for the reappearance term, which needs segments")
     if features is not None:
-        terms["reappearance"] = reappearance(make_features(features, cache))
+        terms["reappearance"] = where_traceable(reappearance(make_features(features, cache)))
     if perceptual is not None:
         terms["held_out_view"] = held_out_view(perceptual)
     if judge is not None:

@@ -67,7 +67,7 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
     the spot.
     """
     f = evidence.video.shape[1]
-    textured, long = _textured(evidence.video), max(1, f // 3)
+    detail, long = textured(evidence.video), max(1, f // 3)
     colours, proofs, told = [], [], []
     for gap in sorted({max(1, long // 3), long}):
         for t in spread_starts(f, gap, 5):
@@ -76,7 +76,7 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
             plane = _by_plane(landing, trusted)
             proofs.append(_nearer(landing, expected(evidence, t, t + gap)[0], plane, trusted))
             if gap == long:
-                usable = textured[:, t] & trusted
+                usable = detail[:, t] & trusted
                 share = _seen_off(evidence.video[:, t], evidence.video[:, t + gap], landing, plane, usable)
                 colours.append(share.where(usable.flatten(1).sum(1) >= _LEAST_POINTS, torch.nan))
     share = torch.stack(colours).nanmedian(0).values.nan_to_num(0.0)
@@ -101,7 +101,7 @@ def _on_the_spot(evidence: Evidence) -> Tensor:
     return evidence.still_camera() | torch.tensor(spot, device=evidence.video.device)
 
 
-def _textured(video: Tensor) -> Tensor:
+def textured(video: Tensor) -> Tensor:
     """Pixels ``[b, f, h, w]`` that differ from their neighbours."""
     gray = video.mean(2)
     across = torch.nn.functional.pad(gray.diff(dim=-1).abs(), (0, 1))

@@ -70,6 +70,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("motion", "guard"),
         TermSpec("texture", "guard"),
         TermSpec("saturation", "guard", differentiable=True),
+        TermSpec("obedience", "guard"),
         TermSpec("continuity", "guard"),
         TermSpec("picture", "guard"),
     )

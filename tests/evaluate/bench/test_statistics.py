@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from worldr1.evaluate.bench.bench import CLEAN, Row
@@ -62,8 +64,9 @@ def test_the_interval_resamples_worlds_not_clips() -> None:
 def test_auc_and_threshold_by_hand() -> None:
     assert auc([3.0, 2.0], [1.0, 2.0]) == pytest.approx((1 + 1 + 1 + 0.5) / 4)
     assert auc([], [1.0]) is None
-    assert threshold([0.9, 0.8, 0.7], [0.1, 0.2, 0.75]) == 0.7
-    assert threshold([0.9, 0.8, 0.3], [0.1, 0.2, 0.75, 0.6, 0.5]) == 0.8
+    assert threshold([k / 100 for k in range(101)]) == 0.05
+    assert threshold([0.9, 0.8, 0.7]) == 0.7
+    assert threshold([]) is None
 
 
 def test_spearman_has_the_sign_of_honesty() -> None:
@@ -89,10 +92,11 @@ def test_a_good_reward_passes_every_check_and_a_fooled_one_does_not() -> None:
     assert weak_cases({"cases": by_case(rows)}) == ["object morph"]
 
 
-def test_the_threshold_never_sees_held_out_types() -> None:
-    assert headline(bench(noise=0.4))["threshold"] == headline(bench(noise=1.2))["threshold"]
-    without_dev = [r for r in bench() if r.case != "object morph"]
-    assert headline(without_dev)["threshold"] is None
+def test_the_threshold_sees_clean_clips_of_the_first_worlds_only() -> None:
+    assert headline(bench())["threshold"] == headline(bench(noise=1.2, morph=0.2, specular=0.1))["threshold"] == 0.9
+    rows = [replace(r, value=0.2) if r.world >= 2 and r.case == CLEAN else r for r in bench()]
+    assert headline(rows)["threshold"] == 0.9
+    assert headline(rows)["false_alarms_clean"] == 1.0
 
 
 def test_an_ablation_recomputes_the_score_without_the_term() -> None:

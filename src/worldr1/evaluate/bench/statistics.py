@@ -18,6 +18,7 @@ from worldr1.evaluate.bench.judges import Combine
 
 Floats = npt.NDArray[np.float64]
 _RESAMPLES = 1000
+ALARMS = 0.05  # share of clean development clips that may be called broken
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,9 @@ def spearman(rows: Sequence[Row], case: str) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def threshold(clean: Sequence[float], broken: Sequence[float]) -> float | None:
-    """The score at or above which a clip passes: the one that maximises the sum of the two shares that are told right
-    (Youden 1950)."""
-    if not clean or not broken:
-        return None
-    good, bad = np.array(clean), np.array(broken)
-    candidates = np.unique([*clean, *broken])
-    gains = [(good >= c).mean() + (bad < c).mean() for c in candidates]
-    return float(candidates[int(np.argmax(gains))])
+def threshold(clean: Sequence[float]) -> float | None:
+    """The score at or above which a clip passes: of ``clean`` clips 5 % at most lie below it."""
+    return float(np.quantile(clean, ALARMS, method="lower")) if clean else None
 
 
 def _share(values: Iterable[bool]) -> float | None:
@@ -134,8 +129,8 @@ def _values(rows: Iterable[Row]) -> list[float]:
 def headline(rows: Sequence[Row]) -> dict[str, Any]:
     """The numbers that a reward is held to, from rows of one judge.
 
-    The threshold comes from the first half of the worlds and from corruption types that are not held out; false
-    alarms are those of the other half.
+    The threshold comes from the clean clips of the first half of the worlds; false alarms, and what is caught, are
+    those of the other half.
     """
     pairs = pairs_of(rows)
     broken = [p for p in pairs if CASES[p.case].kind == "corruption"]
@@ -143,11 +138,11 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     worlds = sorted({r.world for r in rows})
     fitted, judged = set(worlds[: len(worlds) // 2]), set(worlds[len(worlds) // 2 :])
     corrupted = [r for r in rows if r.case != CLEAN and CASES[r.case].kind == "corruption"]
-    dev = [r for r in corrupted if not CASES[r.case].held_out and r.world in fitted]
-    cut = threshold(_values(r for r in clean if r.world in fitted), _values(dev))
+    cut = threshold(_values(r for r in clean if r.world in fitted))
     worst = min(_values(clean), default=None)
     hacks = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "hack")
     positives = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "positive" and r.world in judged)
+    seen = _values(r for r in corrupted if not CASES[r.case].held_out and r.world in judged)
     unseen = _values(r for r in corrupted if CASES[r.case].held_out and r.world in judged)
     return {
         "accuracy": accuracy(broken),
@@ -160,6 +155,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
         "threshold": cut,
         "false_alarms_clean": _below(_values(r for r in clean if r.world in judged), cut),
         "false_alarms_positives": _below(positives, cut),
+        "caught_dev_types": _below(seen, cut),
         "caught_held_out_types": _below(unseen, cut),
     }
 

@@ -84,8 +84,8 @@ def markdown(summary: Summary, command: str, attacks: Mapping[str, Mapping[str, 
                 _corruptions(summary, judges),
                 "### Hacks\nBelow the worst clean clip, and mean score. Pure noise has no truth: it is estimated.",
                 _hacks(summary, judges),
-                "### Hard positives\nFalse alarms at the threshold from development worlds and types, and the mean "
-                "change of the score against the plain clip.",
+                "### Hard positives\nFalse alarms at the threshold that 5 % of the clean clips of the first worlds "
+                "miss, and the mean change of the score against the plain clip.",
                 _positives(summary, judges),
                 *(_terms(judge, summary[judge]) for judge in judges),
                 *([_attacks(attacks)] if attacks else []),
@@ -110,7 +110,8 @@ def _headline(summary: Summary, judges: Sequence[str]) -> str:
         ("hacks_below_worst_clean", "hacks below the worst clean clip"),
         ("false_alarms_clean", "false alarms, clean"),
         ("false_alarms_positives", "false alarms, hard positives"),
-        ("caught_held_out_types", "held-out types below the threshold"),
+        ("caught_dev_types", "development types below the threshold, all severities"),
+        ("caught_held_out_types", "held-out types below the threshold, all severities"),
         ("worst_clean", "worst clean score"),
         ("threshold", "threshold"),
     ):
