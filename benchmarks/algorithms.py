@@ -5,10 +5,12 @@ python benchmarks/algorithms.py table [--curves docs/curves.svg]
 
 A run that has its JSON is not repeated, one that was interrupted continues from its checkpoint. One thread; the
 CPU-minutes are those of sampling, reward and update, and fix the number of iterations by what one was measured to cost.
+The base's clips are the same in every run and are sampled once per folder. ``--out`` keeps runs of another budget apart.
 """
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,10 +28,11 @@ from worldr1.runtime import quiet_libraries
 from worldr1.train.advantage import TermWeight
 from worldr1.train.algorithms import AWM, GRPO, NFT, PPO, Algorithm, RewardGradient
 from worldr1.train.algorithms.best_of_n import best_of_n
+from worldr1.train.checkpoint import Checkpoints
 
 Change = Callable[[Preset], Preset]
 OUT = Path("runs/algorithms")
-LOOKED = "monitor/held_out"
+LOOKED, VARIED = "monitor/held_out", "monitor/diversity"
 
 
 def trained(**changes: Any) -> Change:
@@ -82,6 +85,7 @@ ABLATIONS: dict[str, Change] = {
     "with camera noise": trained(camera_noise=0.5),
     **{f"group {n}": trained(group=n, prompts=64 // n) for n in (2, 4, 16)},
     "KL 0": trained(kl_weight=0.0),
+    "grpo KL 0.003": both(using(GRPO()), trained(kl_weight=0.003)),
     "grpo window 1": both(using(GRPO()), sampled(window=1)),
     "grpo window of all": both(using(GRPO()), sampled(window=5, window_end=5)),
 }
@@ -92,7 +96,7 @@ VARIANTS: dict[str, Change] = ALGORITHMS | {name: lambda p: p for name in BEST_O
 def preset_of(variant: str, seed: int, iterations: int) -> Preset:
     tiny = get_preset("tiny")
     preset = VARIANTS[variant](replace(tiny, train=replace(tiny.train, prompts=8)))
-    changes = {"seed": seed, "iterations": iterations, "monitor_every": 10}
+    changes = {"seed": seed, "iterations": iterations, "monitor_every": 5}
     return replace(preset, train=replace(preset.train, **changes))
 
 
@@ -118,7 +122,7 @@ def run(variant: str, seed: int, minutes: float, directory: Path) -> None:
     iterations = 0 if variant in BEST_OF else max(1, round(60 * minutes / cost(variant, directory / name)))
     preset = preset_of(variant, seed, iterations)
     experiment = Run(preset, directory / name / str(seed), "", Console(quiet=True))
-    _, before = experiment.evaluate("before")
+    before = base_metrics(experiment, directory / "before.pt")
     if variant in BEST_OF:
         after, videos, seconds, rows = *chosen(experiment, BEST_OF[variant]), []
     else:
@@ -134,17 +138,38 @@ def run(variant: str, seed: int, minutes: float, directory: Path) -> None:
         "cpu_minutes": seconds / 60,
         "metrics": metrics,
         "guards": check_guards(metrics),
-        "curve": [{k: v for k, v in r.items() if k == "iteration" or "/" in k} for r in rows if LOOKED in r],
+        "curve": curve(experiment, rows) if rows else [],
     }
     result.write_text(json.dumps(told, indent=1))
+
+
+def curve(experiment: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the monitor saw of the base and then of the policy."""
+    saved = Checkpoints(experiment.out / "checkpoints").newest()
+    assert saved is not None  # training leaves one
+    base = {f"monitor/{name}": float(values.mean()) for name, values in saved["base"].items()}
+    looks = [{k: v for k, v in r.items() if k == "iteration" or "/" in k} for r in rows if LOOKED in r]
+    return [{"iteration": 0, **base}, *looks]
+
+
+def base_metrics(experiment: Run, kept: Path) -> dict[str, torch.Tensor]:
+    """Metrics of the base's clips; the first run leaves them in ``kept`` for the others."""
+    own = experiment.out / "before.pt"
+    if kept.exists() and not own.exists():
+        shutil.copy(kept, own)
+    _, before = experiment.evaluate("before")
+    if not kept.exists():
+        shutil.copy(own, kept)
+    return before
 
 
 def chosen(experiment: Run, n: int) -> tuple[dict[str, torch.Tensor], int, float]:
     """Metrics of the best of ``n`` base samples by the training reward, how many were drawn, CPU-seconds."""
     started, prompts = time.process_time(), experiment.eval_prompts
+    first = 90_000_000 + 1_000_000 * experiment.preset.train.seed
     reward, _ = experiment.reward()
     with experiment.judged.reference():
-        best = best_of_n(experiment.judged, reward, prompts, [90_000_000 + p.seed for p in prompts], n)
+        best = best_of_n(experiment.judged, reward, prompts, [first + n * p.seed for p in prompts], n)
     video = torch.stack([rollout.clip.video for rollout, _ in best])
     used = time.process_time() - started
     return measure(video, prompts, experiment.instruments), n * len(prompts), used
@@ -159,13 +184,16 @@ def load(directory: Path) -> dict[str, list[dict[str, Any]]]:
 def table(directory: Path) -> str:
     """A Markdown row per variant: means over seeds, each seed's violation rate, guards passed."""
     lines = [
-        "| variant | violation rate | by seed | depth error | motion | sharpness | agreement | CPU min | videos |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| variant | violation rate | by seed | depth error | motion | sharpness | agreement | diversity | CPU min "
+        "| videos |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     runs = load(directory)
-    first = next(iter(runs.values()))[0]["metrics"]
+    before = next(iter(runs.values()))[0]["metrics"]
+    varied = next((r["curve"][0][VARIED] for some in runs.values() for r in some if r["curve"]), float("nan"))
     lines.append(
-        f"| base | {first['violation_rate']['before']:.3f} | | {first['depth_error']['before']:.4f} | | | | | |"
+        f"| base | {before['violation_rate']['before']:.3f} | | {before['depth_error']['before']:.4f} | | | "
+        f"| {varied:.3f} | | |"
     )
     for variant, some in runs.items():
 
@@ -180,6 +208,8 @@ def table(directory: Path) -> str:
         seeds = ", ".join(f"{r['metrics']['violation_rate']['after']:.3f}" for r in some)
         cells = [variant, f"{mean('violation_rate'):.3f}", seeds, f"{mean('depth_error'):.4f}"]
         cells += [guard(g) for g in ("motion", "sharpness", "prompt_agreement")]
+        left = [r["curve"][-1][VARIED] for r in some if r["curve"]]
+        cells.append(f"{sum(left) / len(left):.3f}" if left else "")
         cells += [f"{sum(r['cpu_minutes'] for r in some) / len(some):.1f}", str(some[0]["videos"])]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -189,7 +219,7 @@ def draw(directory: Path, picture: Path) -> None:
     """What the monitors saw over the videos sampled, a line per algorithm, its seeds as a band."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     shown = {
-        "monitor/held_out": "1 − violation probability (24 watched prompts)",
+        LOOKED: "1 − violation probability (24 watched prompts)",
         "monitor/motion": "motion (px/frame)",
     }
     for variant, some in load(directory).items():
