@@ -5,7 +5,7 @@ python benchmarks/algorithms.py table [--curves docs/curves.svg]
 
 A run that has its JSON is not repeated, one that was interrupted continues from its checkpoint. One thread; the
 CPU-minutes are those of sampling, reward and update, and fix the number of iterations by what one was measured to cost.
-The base's clips are the same in every run and are sampled once per folder. ``--out`` keeps runs of another budget apart.
+The base is sampled once per folder. ``--out`` keeps runs of another budget apart.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import torch
@@ -23,6 +23,7 @@ from rich.console import Console
 
 from worldr1.demo import Run, check_guards
 from worldr1.evaluate.metrics import compare, measure
+from worldr1.policies.sde import SamplerConfig
 from worldr1.presets import RATES, Preset, get_preset
 from worldr1.runtime import quiet_libraries
 from worldr1.train.advantage import TermWeight
@@ -93,10 +94,31 @@ BEST_OF = {"best of 8": 8}  # trains nothing, pays at inference
 VARIANTS: dict[str, Change] = ALGORITHMS | {name: lambda p: p for name in BEST_OF} | ABLATIONS
 
 
-def preset_of(variant: str, seed: int, iterations: int) -> Preset:
+class Experiment(Run):
+    """A run that shares what is the same in all: the base's clips and the reward's floors, which are its level."""
+
+    _rewards: ClassVar[dict[tuple[str, SamplerConfig], Any]] = {}
+
+    def reward(self) -> Any:
+        key = (self.preset.train.algorithm.name, self.preset.sampler)
+        if key not in self._rewards:
+            self._rewards[key] = super().reward()
+        return self._rewards[key]
+
+    def base(self, kept: Path) -> dict[str, torch.Tensor]:
+        """Metrics of the base's clips; the first run leaves both in the folder ``kept`` for the others."""
+        clips, metrics = kept / "before.pt", kept / "base.pt"
+        if not metrics.exists():
+            _, found = self.evaluate("before")
+            shutil.copy(self.out / "before.pt", clips)
+            torch.save(found, metrics)
+        return dict(torch.load(metrics, weights_only=True))
+
+
+def preset_of(variant: str, seed: int, iterations: int, watch: int) -> Preset:
     tiny = get_preset("tiny")
     preset = VARIANTS[variant](replace(tiny, train=replace(tiny.train, prompts=8)))
-    changes = {"seed": seed, "iterations": iterations, "monitor_every": 5}
+    changes = {"seed": seed, "iterations": iterations, "monitor_every": watch}
     return replace(preset, train=replace(preset.train, **changes))
 
 
@@ -104,7 +126,7 @@ def cost(variant: str, directory: Path) -> float:
     """CPU-seconds of one iteration, measured once on a short run and kept, so that all seeds do the same."""
     path = directory / "cost.json"
     if not path.exists():
-        rows = Run(preset_of(variant, 0, 3), directory / "cost", "", Console(quiet=True)).train()
+        rows = Experiment(preset_of(variant, 0, 3, 50), directory / "cost", "", Console(quiet=True)).train()
         path.write_text(json.dumps(min(cpu_seconds([r]) for r in rows)))
     return float(json.loads(path.read_text()))
 
@@ -113,16 +135,16 @@ def cpu_seconds(rows: Sequence[dict[str, Any]]) -> float:
     return sum(r[f"seconds_cpu_{phase}"] for r in rows for phase in ("sample", "reward", "update"))
 
 
-def run(variant: str, seed: int, minutes: float, directory: Path) -> None:
+def run(variant: str, seed: int, minutes: float, watch: int, directory: Path) -> None:
     """One run, if its JSON is not there yet."""
     name = variant.replace(" ", "-")
     result = directory / f"{name}-{seed}.json"
     if result.exists():
         return
     iterations = 0 if variant in BEST_OF else max(1, round(60 * minutes / cost(variant, directory / name)))
-    preset = preset_of(variant, seed, iterations)
-    experiment = Run(preset, directory / name / str(seed), "", Console(quiet=True))
-    before = base_metrics(experiment, directory / "before.pt")
+    preset = preset_of(variant, seed, iterations, watch)
+    experiment = Experiment(preset, directory / name / str(seed), "", Console(quiet=True))
+    before = experiment.base(directory)
     if variant in BEST_OF:
         after, videos, seconds, rows = *chosen(experiment, BEST_OF[variant]), []
     else:
@@ -143,7 +165,7 @@ def run(variant: str, seed: int, minutes: float, directory: Path) -> None:
     result.write_text(json.dumps(told, indent=1))
 
 
-def curve(experiment: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def curve(experiment: Experiment, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the monitor saw of the base and then of the policy."""
     saved = Checkpoints(experiment.out / "checkpoints").newest()
     assert saved is not None  # training leaves one
@@ -152,18 +174,7 @@ def curve(experiment: Run, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any
     return [{"iteration": 0, **base}, *looks]
 
 
-def base_metrics(experiment: Run, kept: Path) -> dict[str, torch.Tensor]:
-    """Metrics of the base's clips; the first run leaves them in ``kept`` for the others."""
-    own = experiment.out / "before.pt"
-    if kept.exists() and not own.exists():
-        shutil.copy(kept, own)
-    _, before = experiment.evaluate("before")
-    if not kept.exists():
-        shutil.copy(own, kept)
-    return before
-
-
-def chosen(experiment: Run, n: int) -> tuple[dict[str, torch.Tensor], int, float]:
+def chosen(experiment: Experiment, n: int) -> tuple[dict[str, torch.Tensor], int, float]:
     """Metrics of the best of ``n`` base samples by the training reward, how many were drawn, CPU-seconds."""
     started, prompts = time.process_time(), experiment.eval_prompts
     first = 90_000_000 + 1_000_000 * experiment.preset.train.seed
@@ -242,6 +253,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="*", help=f"of {', '.join(VARIANTS)}")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--minutes", type=float, default=3.0, help="CPU-minutes of a run")
+    parser.add_argument("--watch", type=int, default=5, help="iterations between looks of the monitor")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--curves", type=Path, help="with table: also draw the curves into this picture")
     args = parser.parse_args()
@@ -256,7 +268,7 @@ def main() -> None:
     quiet_libraries()
     for variant in args.variants or VARIANTS:
         for seed in args.seeds:
-            run(variant, seed, args.minutes, args.out)
+            run(variant, seed, args.minutes, args.watch, args.out)
 
 
 if __name__ == "__main__":
