@@ -92,15 +92,30 @@ def test_weights_and_kinds_of_the_table_make_the_score(monkeypatch: pytest.Monke
 
 def test_a_term_is_held_back_where_its_spec_says_so_clip_by_clip() -> None:
     def term(evidence: Evidence) -> TermResult:
-        b = len(evidence.video)
-        return TermResult(torch.ones(b), torch.tensor([True, True, False]), "its own reason")
+        told = torch.tensor([p is not None for p in evidence.prompts])
+        return TermResult(evidence.video.mean((1, 2, 3, 4)), told, "its own reason")
 
-    evidence = toy([Prompt("a"), Prompt("b", facts={"camera": "fixed"}), None])
+    moving, fixed = Prompt("a"), Prompt("b", facts={"camera": "fixed"})
+    evidence = toy([fixed, moving, None])
     result = spec.evaluate("epipolar", term, evidence)
-    assert result.applicable.tolist() == [True, False, False]
-    assert "fixed camera" in result.reason_of(1)
+    assert result.applicable.tolist() == [False, True, False]
+    assert "fixed camera" in result.reason_of(0)
     assert result.reason_of(2) == "its own reason"
+    assert result.values[1] == evidence.video[1].mean()
     assert spec.evaluate("volume", term, evidence).applicable.tolist() == [True, True, False]
+    nowhere = spec.evaluate("epipolar", term, evidence.select(torch.tensor([True, False, False])))
+    assert nowhere.applicable.tolist() == [False]
+
+
+@pytest.mark.parametrize("name", list(GENERAL | TERMS))
+def test_a_clips_score_does_not_depend_on_those_beside_it(name: str) -> None:
+    term, evidence = (GENERAL | TERMS)[name], toy([Prompt("a"), Prompt("b")])
+    both = spec.evaluate(name, term, evidence)
+    for i in range(2):
+        alone = spec.evaluate(name, term, evidence.select(torch.arange(2) == i))
+        assert torch.equal(alone.applicable, both.applicable[i : i + 1])
+        if bool(alone.applicable):
+            torch.testing.assert_close(alone.values, both.values[i : i + 1])
 
 
 def test_new_terms_are_off_in_the_tiny_stack() -> None:

@@ -118,7 +118,7 @@ class TransformersDepth:
         return (frames - mean) / std
 
     @torch.inference_mode()
-    def __call__(self, frames: Tensor, batch: int = 512) -> Tensor:
+    def __call__(self, frames: Tensor, batch: int = 128) -> Tensor:
         """Depth ``[n, h, w]`` in metres, at most `MAX_DEPTH_M`, of frames ``[n, 3, h, w]`` in [0, 1]."""
         device = next(self.model.parameters()).device
         out = []

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import torch
+from cv2.typing import MatLike
 from torch import Tensor
 
 _LEAST_SIDE = 64  # smaller frames are enlarged: DIS matches patches of 8 pixels
 _FINE_SIDE = 128  # what gives the flow of small frames a third less error, in four times the time
 
 
-def to_gray(frames: Tensor, least_side: int = _LEAST_SIDE) -> list[cv2.typing.MatLike]:
-    """uint8 luminance images of frames ``[n, 3, h, w]`` in [0, 1], enlarged to at least 64 pixels a side."""
+def to_gray(frames: Tensor, least_side: int = _LEAST_SIDE) -> list[MatLike]:
+    """uint8 luminance images of frames ``[n, 3, h, w]`` in [0, 1], enlarged to at least ``least_side`` a side."""
     images = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     factor = max(1, -(-least_side // min(images.shape[1:3])))
     gray = [cv2.cvtColor(np.ascontiguousarray(i), cv2.COLOR_RGB2GRAY) for i in images]
@@ -23,7 +25,7 @@ def to_gray(frames: Tensor, least_side: int = _LEAST_SIDE) -> list[cv2.typing.Ma
     return [cv2.resize(g, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) for g in gray]
 
 
-def _start(first: cv2.typing.MatLike, second: cv2.typing.MatLike) -> cv2.typing.MatLike:
+def _start(first: MatLike, second: MatLike) -> MatLike:
     """The shift ``[h, w, 2]`` of the whole picture by phase correlation, at a shorter side of 64 pixels."""
     height, width = first.shape[:2]
     factor = _LEAST_SIDE / min(height, width)
@@ -48,20 +50,38 @@ class DISFlow:
         """
         if first.shape != second.shape:
             raise ValueError(f"frames differ in shape: {tuple(first.shape)} and {tuple(second.shape)}")
-        least = _FINE_SIDE if self.shifted else _LEAST_SIDE
-        a, b = to_gray(first, least), to_gray(second, least)
-        height, width = first.shape[-2:]
+        return self._between(self._gray(first), self._gray(second), first)
 
-        def block(indices: range) -> list[cv2.typing.MatLike]:
+    def both_ways(self, video: Tensor) -> Tensor:
+        """Flow ``[2, b, f-1, h, w, 2]`` to the next frame, and from it back, of videos ``[b, f, 3, h, w]`` in [0, 1].
+
+        As two calls, but every frame is made gray once instead of four times.
+        """
+        b, f = video.shape[:2]
+        gray = self._gray(video.flatten(0, 1))
+        now = [gray[i * f + t] for i in range(b) for t in range(f - 1)]
+        following = [gray[i * f + t] for i in range(b) for t in range(1, f)]
+        flow = self._between(now + following, following + now, video)
+        return flow.view(2, b, f - 1, *flow.shape[1:])
+
+    def _gray(self, frames: Tensor) -> list[MatLike]:
+        return to_gray(frames, _FINE_SIDE if self.shifted else _LEAST_SIDE)
+
+    def _between(self, first: Sequence[MatLike], second: Sequence[MatLike], like: Tensor) -> Tensor:
+        """Flow ``[n, h, w, 2]`` between images of `to_gray`, for frames of the size and device of ``like``."""
+
+        def block(indices: range) -> list[MatLike]:
             dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # not safe to share between threads
             dis.setFinestScale(0)
-            return [dis.calc(a[i], b[i], _start(a[i], b[i]) if self.shifted else None) for i in indices]  # type: ignore[call-overload]
+            starts = (_start(first[i], second[i]) if self.shifted else None for i in indices)
+            return [dis.calc(first[i], second[i], s) for i, s in zip(indices, starts, strict=True)]  # type: ignore[call-overload]
 
-        share = -(-len(a) // self.threads)
-        blocks = [range(i, min(i + share, len(a))) for i in range(0, len(a), share)]
+        height, width = like.shape[-2:]
+        share = -(-len(first) // self.threads)
+        blocks = [range(i, min(i + share, len(first))) for i in range(0, len(first), share)]
         with ThreadPoolExecutor(self.threads) as pool:
             flow = np.stack([f for part in pool.map(block, blocks) for f in part])
         factor = flow.shape[2] / width
         if factor != 1:
             flow = np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in flow]) / factor
-        return torch.from_numpy(np.ascontiguousarray(flow)).to(first.device)
+        return torch.from_numpy(np.ascontiguousarray(flow)).to(like.device)

@@ -22,10 +22,11 @@ def raised(depth_m: Tensor) -> Tensor:
     basis = torch.cat([grid, torch.ones_like(grid[..., :1])], dim=-1)
     lower = slice(h // 2, h)
     x, y = basis[lower].flatten(0, 1), inverse[:, lower].flatten(1, 2)
+    products = (x[:, :, None] * x[:, None, :]).flatten(1)  # one matrix product sums them for all frames
     weight = torch.ones_like(y)
     for _ in range(8):
-        gram = torch.einsum("np,pi,pj->nij", weight, x, x) + 1e-4 * torch.eye(3, device=x.device)
-        plane = torch.linalg.solve(gram, torch.einsum("np,pi,np->ni", weight, x, y))
+        gram = (weight @ products).view(-1, 3, 3) + 1e-4 * torch.eye(3, device=x.device)
+        plane = torch.linalg.solve(gram, (weight * y) @ x)
         residual = y - plane @ x.T
         # objects only ever make the inverse depth larger, so positive residuals lose their say sooner
         weight = 1 / (1 + (residual / torch.where(residual > 0, 0.02, 0.04)) ** 2) ** 2

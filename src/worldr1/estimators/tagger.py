@@ -39,13 +39,13 @@ def load_tagger(num_tags: int, path: Path = PACKAGED) -> Tagger:
 
 
 @torch.inference_mode()
-def tag(tagger: Tagger, video: Tensor) -> Tensor:
+def tag(tagger: Tagger, video: Tensor, batch: int = 128) -> Tensor:
     """Probabilities ``[clips, tags]``: for each tag the mean over its best half of the frames.
 
     ``video`` ``[clips, frames, 3, h, w]``. Objects may be hidden for some frames, hence the best half.
     """
     with torch.autocast(video.device.type, dtype=torch.bfloat16):
-        logits = tagger(video.flatten(0, 1)).float()
+        logits = torch.cat([tagger(frames).float() for frames in video.flatten(0, 1).split(batch)])
     p = logits.sigmoid().unflatten(0, video.shape[:2])
     best: Tensor = p.topk(max(1, video.shape[1] // 2), dim=1).values
     return best.mean(1)

@@ -33,7 +33,7 @@ def project(points: Tensor, K: Tensor) -> Tensor:
 def transform(pose: Tensor, points: Tensor) -> Tensor:
     """Apply rigid transforms ``[..., 4, 4]`` to points ``[..., h, w, 3]``."""
     # one product a picture: a matrix a point would be copied out for every pixel
-    moved = points.flatten(-3, -2) @ pose[..., :3, :3].mT + pose[..., None, :3, 3]
+    moved = points.flatten(-3, -2) @ pose[..., :3, :3].mT.contiguous() + pose[..., None, :3, 3]
     out: Tensor = moved.unflatten(-2, points.shape[-3:-1])
     return out
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from torch.utils.checkpoint import checkpoint
 from worldr1.policies.codec import to_video
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.text_cache import TextCache, fingerprint
+
+_DECODED_AT_ONCE = 2**20  # values of videos
 
 
 @dataclass(frozen=True)
@@ -267,13 +270,14 @@ class DiffusersPolicy(abc.ABC):
 
     @torch.no_grad()
     def decode(self, x: Tensor) -> Tensor:
-        """Tokens to videos ``[n, frames, 3, h, w]`` in [0, 1] on the CPU, one clip at a time.
+        """Tokens to videos ``[n, frames, 3, h, w]`` in [0, 1] on the CPU; large clips are decoded one at a time.
 
         Raises ``ValueError`` where the codec's tiles do not add up to the video, as on frames of few pixels.
         """
-        with self._at_work([self.pipeline.vae]):
-            video = torch.cat([to_video(self.decode_latents(self.unpack(part))).cpu() for part in x.split(1)])
         asked = (self.num_frames, 3, self.height, self.width)
+        parts = x.split(max(1, _DECODED_AT_ONCE // math.prod(asked)))
+        with self._at_work([self.pipeline.vae]):
+            video = torch.cat([to_video(self.decode_latents(self.unpack(part))).cpu() for part in parts])
         if video.shape[1:] != asked:
             raise ValueError(f"the codec made {tuple(video.shape[1:])} in the place of {asked}; decode without tiling")
         return video

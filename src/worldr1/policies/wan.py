@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanRMS_norm
 from diffusers.models.transformers.transformer_wan import WanAttnProcessor, WanTimeTextImageEmbedding
 from torch import Tensor, nn
 
@@ -44,6 +45,18 @@ class _BiasedCrossAttention(WanAttnProcessor):  # type: ignore[misc]
         return result
 
 
+class _Norm(WanRMS_norm):  # type: ignore[misc]
+    """The codec's normalisation over channels: PyTorch's own norm over any axis but the last is very slow on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or x.dtype != torch.float32 or not self.channel_first:
+            usual: Tensor = super().forward(x)
+            return usual
+        length = (x.square().sum(1, keepdim=True) + 1e-24).sqrt()
+        scaled: Tensor = x / length * self.scale * self.gamma + self.bias
+        return scaled
+
+
 def trim(states: Sequence[Tensor], full: int) -> tuple[Tensor, Tensor]:
     """A batch of texts ``[1, length_i, width]`` padded no further than needed, and the bias that makes it exact.
 
@@ -77,6 +90,9 @@ class WanPolicy(DiffusersPolicy):
             part.condition_embedder.__class__ = _Embedding  # its weights and their names stay
             for block in part.blocks:
                 block.attn2.set_processor(_BiasedCrossAttention())
+        for module in pipeline.vae.modules() if trim_text else ():
+            if type(module) is WanRMS_norm:
+                module.__class__ = _Norm
 
     @staticmethod
     def compression(pipeline: Any) -> Compression:

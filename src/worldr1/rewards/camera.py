@@ -19,26 +19,24 @@ LENGTH_TOLERANCE = 0.7  # of the logarithm: prompts name a move, not how far it 
 
 
 def _agreement(found: Tensor, asked: Tensor, slack: float = 0.0) -> Tensor:
-    """Agreement in [0, 1] of one clip's poses ``[f, 4, 4]``, both relative to the first frame.
+    """Agreement in [0, 1], ``[n]``, of poses ``[n, f, 4, 4]``, all relative to their clip's first frame.
 
     Compares the whole move (last frame) and its first half: rotation by its geodesic angle, translation by
     direction and length. Direction and length stay defined on straight paths, where Umeyama's alignment of
     camera centres degenerates. ``slack`` of the logarithm of the length is forgiven.
     """
     parts = []
-    for t in (len(found) // 2, len(found) - 1):
-        turn = rotation_angle_deg(found[t, :3, :3].T @ asked[t, :3, :3])
-        a, b = found[t, :3, 3], asked[t, :3, 3]
-        score = torch.exp(-turn / ROTATION_TOLERANCE_DEG)
-        if b.norm() < 1e-3:
-            score = score * torch.exp(-a.norm() / STILL_TOLERANCE_M)
-        else:
-            direction = 0.5 + 0.5 * torch.nn.functional.cosine_similarity(a, b, dim=0)
-            length = (a.norm().clamp(min=1e-3) / b.norm()).log().abs()
-            length = (length - slack).clamp(min=0)
-            score = score * direction * torch.exp(-((length / LENGTH_TOLERANCE) ** 2) / 2)
-        parts.append(score)
-    return torch.stack(parts).mean()
+    for t in (found.shape[1] // 2, found.shape[1] - 1):
+        turn = rotation_angle_deg(found[:, t, :3, :3].mT @ asked[:, t, :3, :3])
+        a, b = found[:, t, :3, 3], asked[:, t, :3, 3]
+        far, whole = a.norm(dim=-1), b.norm(dim=-1)
+        direction = 0.5 + 0.5 * torch.nn.functional.cosine_similarity(a, b, dim=-1)
+        length = (far.clamp(min=1e-3) / whole).log().abs()
+        length = (length - slack).clamp(min=0)
+        moved = direction * torch.exp(-((length / LENGTH_TOLERANCE) ** 2) / 2)
+        stayed = torch.exp(-far / STILL_TOLERANCE_M)
+        parts.append(torch.exp(-turn / ROTATION_TOLERANCE_DEG) * torch.where(whole < 1e-3, stayed, moved))
+    return torch.stack(parts).mean(0)
 
 
 def camera_term(evidence: Evidence) -> TermResult:
@@ -48,17 +46,15 @@ def camera_term(evidence: Evidence) -> TermResult:
     the alignment is a Sim(3), but a camera that creeps is still told from one that moves.
     """
     slack = 0.0 if evidence.metric else SCALE_SLACK
-    values, applicable = [], []
-    for i, prompt in enumerate(evidence.prompts):
-        asked = prompt.camera if prompt is not None else None
-        fits = asked is not None and len(asked.c2w) == evidence.c2w.shape[1]
-        applicable.append(fits)
-        if asked is not None and fits:
-            values.append(_agreement(evidence.c2w[i], asked.relative().to(evidence.c2w), slack))
-        else:
-            values.append(evidence.c2w.new_zeros(()))
-    mask = torch.tensor(applicable, device=evidence.c2w.device)
-    return TermResult(torch.stack(values), mask, "the prompt names no camera path of this length")
+    num_frames, device = evidence.c2w.shape[1], evidence.c2w.device
+    asked = [None if p is None else p.camera for p in evidence.prompts]
+    paths = [c if c is not None and len(c.c2w) == num_frames else None for c in asked]
+    told = torch.tensor([c is not None for c in paths], device=device)
+    values = evidence.c2w.new_zeros(len(paths))
+    if bool(told.any()):
+        poses = torch.stack([c.relative().to(evidence.c2w) for c in paths if c is not None])
+        values[told] = _agreement(evidence.c2w[told], poses, slack)
+    return TermResult(values, told, "the prompt names no camera path of this length")
 
 
 def obedience_guard(evidence: Evidence) -> TermResult:

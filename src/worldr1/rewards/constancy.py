@@ -49,10 +49,11 @@ def _static_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
     return masked_mean(torch.stack(changes), enough, (0,)), enough.any(0)
 
 
-def movers(evidence: Evidence) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that differ from the clip's median picture: what moves in front of a still camera."""
-    background = evidence.video.median(dim=1, keepdim=True).values
-    return (evidence.video - background).abs().mean(2) > _BACKGROUND_TOLERANCE
+def movers(video: Tensor) -> Tensor:
+    """Pixels ``[b, f, h, w]`` of ``[b, f, 3, h, w]`` that differ from the clip's median picture: what moves in front of
+    a still camera."""
+    background = video.median(dim=1, keepdim=True).values
+    return (video - background).abs().mean(2) > _BACKGROUND_TOLERANCE
 
 
 def inventory(evidence: Evidence, mask: Tensor) -> Tensor:
@@ -73,7 +74,8 @@ def _inventory_change(evidence: Evidence) -> tuple[Tensor, Tensor]:
     """
     travel = evidence.c2w[:, -1, :3, 3].norm(dim=-1)
     fixed = travel < _FIXED_TRANSLATION_M
-    mask = movers(evidence) & fixed.view(-1, 1, 1, 1)  # under a moving camera nearly everything would be looked at
+    mask = torch.zeros_like(evidence.depth_m, dtype=torch.bool)
+    mask[fixed] = movers(evidence.video[fixed])  # under a moving camera nearly everything would be looked at
     whole = ~mask[..., [0, -1]].flatten(2).any(-1)
     items = inventory(evidence, mask) * whole[..., None]
     k = max(1, evidence.video.shape[1] // 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,6 +42,12 @@ class Evidence:
     prompts: Sequence[Prompt | None]
     segments: Tensor | None = None  # [b, f, h, w] int: 0 no object, other ids hold over a clip
     metric: bool = True  # whether depth is in metres; else each clip has a scale of its own
+
+    def select(self, which: Tensor) -> Evidence:
+        """The evidence of the clips that ``which``, bool ``[b]``, picks."""
+        parts: dict[str, Any] = {k: v[which] for k, v in vars(self).items() if isinstance(v, Tensor)}
+        prompts = tuple(p for p, picked in zip(self.prompts, which.tolist(), strict=True) if picked)
+        return replace(self, prompts=prompts, **parts)
 
     def world_points(self) -> Tensor:
         """Every pixel's point ``[b, f, h, w, 3]`` in the first frame's camera axes."""
@@ -86,8 +93,9 @@ def gather_evidence(
     """Measure clips ``[b, f, 3, h, w]`` with intrinsics ``[b, 3, 3]``.
 
     A depth estimator with a true attribute ``clipwise`` looks at all frames of a clip together and is called once
-    per clip; one whose attribute ``metric`` is false answers up to a scale per clip. ``refine_camera`` improves the
-    camera's steps until points land where the flow leads, which the error of the second frame's depth then no
+    per clip; one whose attribute ``metric`` is false answers up to a scale per clip. A flow estimator with a method
+    ``both_ways`` is given the videos and answers ``[2, b, f-1, h, w, 2]``, ahead and back. ``refine_camera`` improves
+    the camera's steps until points land where the flow leads, which the error of the second frame's depth then no
     longer spoils; what moves by itself is then also looked for over a third of the clip, where slow movers show, and
     not at all where the prompt lets nothing move.
 
@@ -102,8 +110,11 @@ def gather_evidence(
         depth_m = torch.stack([depth(clip) for clip in video])
     else:
         depth_m = depth(video.flatten(0, 1)).view(b, f, h, w)
-    now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
-    both = flow(torch.cat([now, following]), torch.cat([following, now])).view(2, b, f - 1, h, w, 2)
+    if hasattr(flow, "both_ways"):
+        both = flow.both_ways(video)
+    else:
+        now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
+        both = flow(torch.cat([now, following]), torch.cat([following, now])).view(2, b, f - 1, h, w, 2)
     K_pair = K[:, None].expand(b, f - 1, 3, 3).flatten(0, 1)
     step = _camera_steps(depth_m, both[0], both[1], K_pair, refine_camera)
     c2w = [torch.eye(4, dtype=video.dtype, device=video.device).repeat(b, 1, 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -83,13 +83,20 @@ def spec_of(name: str) -> TermSpec:
 
 
 def evaluate(name: str, term: Term, evidence: Evidence) -> TermResult:
-    """The term's answer, held back where its spec says that it does not apply."""
-    result, spec = term(evidence), spec_of(name)
+    """The term's answer about the clips that its spec says it applies to; the others it is not shown."""
+    spec = spec_of(name)
     applies = spec.applies(evidence)
     if bool(applies.all()):
-        return result
-    reasons = tuple(result.reason_of(i) if ok else spec.reason for i, ok in enumerate(applies.tolist()))
-    return replace(result, applicable=result.applicable & applies, reason=reasons)
+        return term(evidence)
+    values, applicable = torch.zeros(len(applies), device=applies.device), applies.clone()
+    reasons = [spec.reason] * len(applies)
+    if bool(applies.any()):
+        result = term(evidence.select(applies))
+        values = values.to(result.values)
+        values[applies], applicable[applies] = result.values, result.applicable
+        for k, i in enumerate(applies.nonzero().flatten().tolist()):
+            reasons[i] = result.reason_of(k)
+    return TermResult(values, applicable, tuple(reasons))
 
 
 def differentiable(names: Iterable[str]) -> list[str]:

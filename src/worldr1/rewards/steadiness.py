@@ -12,7 +12,7 @@ HALF = 0.4  # step out of line, relative to the usual one, that brings the score
 SLACK = 0.15  # of a usual step: eased starts, and the camera is estimated
 _LEAST_TRAVEL = 0.004  # of the scene's distance, per step, below which steps are not told apart
 _LEAST_TURN_RAD = 0.006
-_REASON = "three frames at least are needed for two steps that differ"
+_REASON = "five frames at least are needed for two steps with neighbours on both sides"
 
 
 def _out_of_line(steps: Tensor, least: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ def steadiness_term(evidence: Evidence) -> TermResult:
     """
     b, f = evidence.depth_m.shape[:2]
     device = evidence.video.device
-    if f < 4:
+    if f < 5:
         return TermResult(torch.zeros(b, device=device), torch.zeros(b, dtype=torch.bool, device=device), _REASON)
     step = torch.linalg.inv(evidence.c2w[:, :-1]) @ evidence.c2w[:, 1:]
     skew = (step - step.mT)[..., :3, :3] / 2
