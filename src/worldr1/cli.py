@@ -72,7 +72,8 @@ def run(command: Command) -> int:
         case Export():
             from worldr1.policies.lora_export import export_comfyui
 
-            print(f"{export_comfyui(command.lora, command.out)} matrices in {command.out}")
+            for file, count in export_comfyui(command.lora, command.out).items():
+                print(f"{count} matrices in {file}")
         case Score():
             from worldr1.commands.score import run_score
 

@@ -31,7 +31,8 @@ GENERATION = ("embedding prompts", "sampling", "decoding")  # the phases of a ru
 _NOT_PER_TOKEN = re.compile(r"norm|time|text|condition|caption|context|adaln|add_|attn2\.to_[kv]")
 SUSTAINED_TFLOPS = 350.0  # of one H200 in bfloat16: a third of its peak, as large video transformers reach
 _CODEC_BYTES_PER_PIXEL = 500  # working memory of a causal video decoder, untiled, per pixel of a frame it works on
-_TEXT_TOKENS = {"CogVideoXPipeline": 226}  # those that join the video's attention; cross-attention costs next to none
+# those that join the video's attention; cross-attention costs next to none
+_TEXT_TOKENS = {"CogVideoXPipeline": 226, "HunyuanVideoPipeline": 256}
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,10 @@ def configuration(model: str) -> Published:
     if model in PUBLISHED:
         return PUBLISHED[model]
     policy_class(model)
+    index = read_index(model)
     parts = {name: _read(model, name) for name in ("transformer", "text_encoder", "vae")}
-    return Published(model, "", "", read_index(model)["_class_name"], **parts)
+    second, _ = index.get("transformer_2") or (None, None)
+    return Published(model, "", "", index["_class_name"], **parts, experts=1 if second is None else 2)
 
 
 def _read(model: str, part: str) -> dict[str, Any]:
@@ -123,9 +126,9 @@ def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
     published = configuration(model)
     transformer, text, vae = (build(c) for c in (published.transformer, published.text_encoder, published.vae))
     config: Any = transformer.config
-    experts = 2 if _has_second_expert(model) else 1
     latent, tokens = _geometry(published.pipeline, config, vae.config, job)
-    trainable = lora_parameters(transformer, published.pipeline, job.lora_rank)
+    experts = published.experts
+    trainable = experts * lora_parameters(transformer, published.pipeline, job.lora_rank)
     attended = tokens + _TEXT_TOKENS.get(published.pipeline, 0)
     parameters = {"transformer": experts * count(transformer), "text_encoder": count(text), "vae": count(vae)}
 
@@ -158,13 +161,6 @@ def lora_parameters(transformer: nn.Module, pipeline: str, rank: int) -> int:
         if isinstance(part, nn.Linear) and any(path == t or path.endswith("." + t) for t in targets):
             total += rank * (part.in_features + part.out_features)
     return total
-
-
-def _has_second_expert(model: str) -> bool:
-    if model in PUBLISHED:
-        return False
-    library, _ = read_index(model).get("transformer_2") or (None, None)
-    return library is not None
 
 
 def _geometry(pipeline: str, config: Any, vae: Any, job: Job) -> tuple[tuple[int, int, int], int]:
@@ -202,7 +198,12 @@ def evaluation_flops(transformer: nn.Module, attended: int) -> float:
         if isinstance(layer, nn.Linear) and not _NOT_PER_TOKEN.search(path)
     )
     width = config.num_attention_heads * config.attention_head_dim
-    return float(2 * per_token * attended + 4 * config.num_layers * width * attended**2)
+    return float(2 * per_token * attended + 4 * num_blocks(config) * width * attended**2)
+
+
+def num_blocks(config: Any) -> int:
+    """Blocks of a transformer; HunyuanVideo has some in which video and text share their weights."""
+    return int(config.num_layers) + int(config.get("num_single_layers") or 0)
 
 
 def block_bytes(transformer: nn.Module, attended: int) -> tuple[int, int]:
@@ -228,10 +229,11 @@ def _memory(
     encoder = job.number_bytes * parameters["text_encoder"]
     weights = job.number_bytes * parameters["transformer"]
     # divided weights are put together block by block: the one at work and the next
-    gathered = 2 * weights // config.num_layers if job.shards > 1 else 0
+    gathered = 2 * weights // num_blocks(config) if job.shards > 1 else 0
     networks = weights // job.shards + gathered + adapter
     idle = 0 if job.memory.offload else encoder + 4 * parameters["vae"]
-    kept = config.num_layers * inputs + whole if job.memory.checkpoint else config.num_layers * whole
+    blocks = num_blocks(config)
+    kept = blocks * inputs + whole if job.memory.checkpoint else blocks * whole
     own = job.prompts * job.group // job.devices
     at_once = guided * min(own, job.memory.replay_batch or own)
     decoded = (256 * 256 if job.memory.tiling else job.height * job.width) * _CODEC_BYTES_PER_PIXEL * 4

@@ -24,6 +24,7 @@ from worldr1.train.algorithms import make_algorithm
 from worldr1.train.config import TrainConfig
 from worldr1.train.metrics import Row
 
+_SETTINGS = ("seed", "iterations", "prompts", "group", "camera_noise")  # of every preset
 _REAL_ONLY = ("model", "frames", "height", "width", "held_out", "optimizer", "reward_stack", "depth_model", "judge")
 
 
@@ -47,7 +48,7 @@ def run_train(arguments: Train) -> int:
             raise ValueError(f"--{name.replace('_', '-')} is for published models; {arguments.preset} has its own")
     if arguments.dry_run:
         raise ValueError("--dry-run plans runs on published models, for example: worldr1 train wan-1.3b --dry-run")
-    changes = {k: getattr(arguments, k) for k in ("seed", "iterations", "prompts", "group", "algorithm")}
+    changes = {k: getattr(arguments, k) for k in (*_SETTINGS, "algorithm")}
     preset = override(get_preset(arguments.preset), **changes)
     preset = replace(preset, train=_scored(preset.train, arguments))
     return run_experiment(preset, arguments.out, command_line(arguments), arguments.on_hack)
@@ -55,7 +56,7 @@ def run_train(arguments: Train) -> int:
 
 def _train_published(arguments: Train) -> int:
     shape = {"num_frames": arguments.frames, "height": arguments.height, "width": arguments.width}
-    training = {k: getattr(arguments, k) for k in ("seed", "iterations", "prompts", "group", "optimizer")}
+    training = {k: getattr(arguments, k) for k in (*_SETTINGS, "optimizer")}
     preset = override_real(get_real_preset(arguments.preset), {**shape, "num_eval": arguments.held_out}, training)
     if arguments.algorithm is not None:
         preset = replace(preset, train=replace(preset.train, algorithm=make_algorithm(arguments.algorithm)))
