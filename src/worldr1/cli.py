@@ -130,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not debug:  # about libraries' insides; nobody at a command line can act on them
                 warnings.simplefilter("ignore", FutureWarning)
                 warnings.filterwarnings("ignore", "Mismatch dtype between input and weight", UserWarning)
+                warnings.filterwarnings("ignore", category=UserWarning, module="huggingface_hub")
             return run(tyro.cli(Command, prog="worldr1", description=DESCRIPTION, args=arguments))  # type: ignore[arg-type]
     except KeyboardInterrupt:
         print("worldr1: interrupted", file=sys.stderr)

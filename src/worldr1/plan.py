@@ -95,6 +95,8 @@ def _read(model: str, part: str) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(Path(path).read_text())
     except OSError as error:
         raise ValueError(f"no {part}/config.json in {model}: {error}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{part}/config.json in {model} is not JSON ({error}); copy the model again") from error
     return config
 
 

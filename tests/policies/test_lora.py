@@ -142,6 +142,19 @@ def test_a_lora_of_two_experts_needs_both(tmp_path: Path) -> None:
         policy("wan").load(str(tmp_path))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [("wan", "ltx"), ("ltx", "wan"), ("cogvideox", "ltx"), ("hunyuanvideo", "wan"), ("ltx", "hunyuanvideo")],
+)
+def test_a_lora_of_another_model_is_refused_in_one_line(kind: str, other: str, tmp_path: Path) -> None:
+    trained(other).save(str(tmp_path))
+    model = policy(kind)
+    with pytest.raises(ValueError, match=r"belongs to another model: it changes \w*blocks\.0\.attn"):
+        model.load(str(tmp_path))
+    assert not adapter(model.pipeline.transformer)
+
+
 def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no pytorch_lora_weights"):
         read_lora(tmp_path / LORA_FILE)

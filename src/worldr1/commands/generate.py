@@ -147,7 +147,7 @@ def _load_lora(policy: DiffusersPolicy, directory: Path) -> None:
         policy.load(str(directory))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ValueError(f"the LoRA in {directory} is damaged or of another model: {error}") from error
-    if not getattr(policy.pipeline.transformer, "peft_config", None):
+    if not getattr(policy.pipeline.transformer, "peft_config", None):  # of a format that `check_fits` cannot read
         raise ValueError(f"the LoRA in {directory} changes nothing in this model; it belongs to another one")
 
 

@@ -25,6 +25,7 @@ from worldr1.train.config import TrainConfig
 from worldr1.train.metrics import Row
 
 _SETTINGS = ("seed", "iterations", "prompts", "group", "camera_noise")  # of every preset
+_LEAST = {"iterations": 1, "prompts": 1, "held_out": 2}  # of fewer held-out prompts there is no interval
 _REAL_ONLY = ("model", "frames", "height", "width", "held_out", "optimizer", "reward_stack", "depth_model", "judge")
 
 
@@ -55,6 +56,10 @@ def run_train(arguments: Train) -> int:
 
 
 def _train_published(arguments: Train) -> int:
+    for name, least in _LEAST.items():
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
     shape = {"num_frames": arguments.frames, "height": arguments.height, "width": arguments.width}
     training = {k: getattr(arguments, k) for k in (*_SETTINGS, "optimizer")}
     preset = override_real(get_real_preset(arguments.preset), {**shape, "num_eval": arguments.held_out}, training)

@@ -33,7 +33,7 @@ class CogVideoXPolicy(DiffusersPolicy):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         together = self.pipeline.transformer.config.patch_size_t or 1  # latent frames of one token, in 1.5
-        self.padding = -self.shape[0] % together  # latent frames that are made and thrown away
+        self.padding = -self.shape[0] % together
         self.shape = (self.shape[0] + self.padding, *self.shape[1:])
 
     def _scheduler(self) -> CogVideoXDDIMScheduler:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from worldr1.policies.codec import to_video
+from worldr1.policies.lora_export import LORA_FILE, check_fits
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.text_cache import TextCache, fingerprint
 
@@ -54,6 +55,7 @@ class DiffusersPolicy(abc.ABC):
     lora_targets: ClassVar[tuple[str, ...]] = ("to_q", "to_k", "to_v", "to_out.0")
     native_fps: ClassVar[float]
     text_length: ClassVar[int]  # tokens; longer prompts are cut
+    padding: int = 0  # latent frames before the clip's own, which are made and thrown away
     joint_guidance: ClassVar[bool] = True  # both terms of the guidance in one batch, as the model's own pipeline does
 
     def __init__(
@@ -189,7 +191,8 @@ class DiffusersPolicy(abc.ABC):
         )
 
     def load(self, directory: str) -> None:
-        """Attach the LoRA of `save`; raises ``OSError`` when there is none."""
+        """Attach the LoRA of `save`; raises ``OSError`` when there is none, ``ValueError`` for another model's."""
+        check_fits(Path(directory) / LORA_FILE, self.pipeline.transformer)
         self.pipeline.load_lora_weights(directory)
 
     def fuse(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 LORA_FILE = "pytorch_lora_weights.safetensors"
 LOW_NOISE_LORA = "pytorch_lora_weights_transformer_2.safetensors"  # beside it: of Wan 2.2's second expert
@@ -26,7 +26,9 @@ _WAN = {
     "ffn.net.0.proj": "ffn.0",
     "ffn.net.2": "ffn.2",
 }
-_KEY = re.compile(r"transformer\.(?P<block>(?:transformer_)?blocks\.\d+)\.(?P<layer>.+)\.(?P<matrix>lora_[AB])\.weight")
+_KEY = re.compile(
+    r"transformer\.(?P<block>(?:single_)?(?:transformer_)?blocks\.\d+)\.(?P<layer>.+)\.(?P<matrix>lora_[AB])\.weight"
+)
 
 
 def read_lora(path: Path) -> tuple[dict[str, Tensor], float]:
@@ -48,6 +50,28 @@ def read_lora(path: Path) -> tuple[dict[str, Tensor], float]:
     if settings.get("transformer.alpha_pattern") or settings.get("transformer.rank_pattern"):
         raise ValueError(f"{path} has layers with ranks of their own; export needs one rank")
     return weights, alpha / rank
+
+
+def check_fits(path: Path, transformer: nn.Module) -> None:
+    """Raise ``ValueError`` when a LoRA in diffusers' format was made for another transformer; other formats pass.
+
+    Diffusers itself warns at length, and of some it loads nothing.
+    """
+    layers = dict(transformer.named_modules())
+    with safe_open(path, "pt") as file:
+        for key in file.keys():  # noqa: SIM118
+            found = _KEY.fullmatch(key)
+            if found is None or found["matrix"] != "lora_A":
+                continue
+            name = f"{found['block']}.{found['layer']}"
+            layer = layers.get(name)
+            width = file.get_slice(key).get_shape()[1]
+            if getattr(layer, "in_features", width if layer is not None else None) != width:
+                lacks = "has no such layer" if layer is None else f"is {layer.in_features} wide there"
+                raise ValueError(
+                    f"the LoRA in {path.parent} belongs to another model: it changes {name}, {width} wide, and this "
+                    f"model {lacks}"
+                )
 
 
 def export_comfyui(directory: Path, out: Path) -> dict[Path, int]:
