@@ -196,7 +196,7 @@ def test_impossible_jobs_are_refused(tmp_path: Path) -> None:
 
 def test_the_description_names_every_number() -> None:
     text = describe(make_plan("wan-1.3b", JOB))
-    for part in ("1.419 B", "23.6 M", "21x60x104", "32760", "update", "GPU hours"):
+    for part in ("1.419 B", "23.6 M", "21x60x104", "32760", "memory of text encoder", "peak, update", "GPU hours"):
         assert part in text
 
 

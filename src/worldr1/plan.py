@@ -63,6 +63,7 @@ class Plan:
     trainable: int
     latent: tuple[int, int, int]  # frames', h', w'
     tokens: int  # what the transformer attends over
+    parts: dict[str, int]  # what each network takes while it is on the device
     memory: dict[str, int]  # peak of each phase
     evaluations: dict[str, int]  # of the transformer on one sample, per iteration
     flops: float  # per iteration
@@ -142,12 +143,14 @@ def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
     again = int(job.memory.checkpoint) + int(job.memory.replay_batch is not None)
     evaluations = {"sampling": sampling, "update": replayed * 2, "backward": replayed * (2 + again)}
     flops = forward * sum(evaluations.values())
+    parts = _parts(parameters, trainable, job)
     return Plan(
         parameters,
         trainable,
         latent,
         tokens,
-        _memory(parameters, trainable, transformer, attended, job, guided),
+        parts,
+        _memory(parts, transformer, attended, job, guided),
         evaluations,
         flops,
         job.iterations * flops / (tflops * 1e12) / 3600,
@@ -221,31 +224,31 @@ def block_bytes(transformer: nn.Module, attended: int) -> tuple[int, int]:
     return 2 * attended * (10 * attentions * width + hidden), 2 * attended * width
 
 
-def _memory(
-    parameters: Mapping[str, int], trainable: int, transformer: nn.Module, attended: int, job: Job, guided: int
-) -> dict[str, int]:
-    config: Any = transformer.config
+def _parts(parameters: Mapping[str, int], trainable: int, job: Job) -> dict[str, int]:
+    return {
+        "transformer": job.number_bytes * parameters["transformer"] // job.shards,
+        "text encoder": job.number_bytes * parameters["text_encoder"],
+        "codec": 4 * parameters["vae"],
+        # float32 weights, gradient and moving average, and the optimiser's two moments
+        "LoRA, optimiser": trainable * (4 + 4 + 4 + 2 * (1 if job.eight_bit else 4)),
+    }
+
+
+def _memory(parts: Mapping[str, int], transformer: nn.Module, attended: int, job: Job, guided: int) -> dict[str, int]:
     whole, inputs = (b * job.number_bytes // 2 for b in block_bytes(transformer, attended))
-    # float32 weights, gradient and moving average, and the optimiser's two moments
-    adapter = trainable * (4 + 4 + 4 + 2 * (1 if job.eight_bit else 4))
-    encoder = job.number_bytes * parameters["text_encoder"]
-    weights = job.number_bytes * parameters["transformer"]
+    blocks = num_blocks(transformer.config)
     # divided weights are put together block by block: the one at work and the next
-    gathered = 2 * weights // num_blocks(config) if job.shards > 1 else 0
-    networks = weights // job.shards + gathered + adapter
-    idle = 0 if job.memory.offload else encoder + 4 * parameters["vae"]
-    blocks = num_blocks(config)
+    gathered = 2 * job.number_bytes * count(transformer) // blocks if job.shards > 1 else 0
+    networks = parts["transformer"] + gathered + parts["LoRA, optimiser"]
+    idle = 0 if job.memory.offload else parts["text encoder"] + parts["codec"]
     kept = blocks * inputs + whole if job.memory.checkpoint else blocks * whole
     own = job.prompts * job.group // job.devices
     at_once = guided * min(own, job.memory.replay_batch or own)
     decoded = (256 * 256 if job.memory.tiling else job.height * job.width) * _CODEC_BYTES_PER_PIXEL * 4
     return {
-        "embedding prompts": networks + max(idle, encoder),
+        "embedding prompts": networks + max(idle, parts["text encoder"]),
         "sampling": networks + idle + guided * job.batch * whole,
-        "decoding": networks
-        + max(idle, 4 * parameters["vae"])
-        + decoded
-        + 12 * job.num_frames * job.height * job.width,
+        "decoding": networks + max(idle, parts["codec"]) + decoded + 12 * job.num_frames * job.height * job.width,
         "update": networks + idle + at_once * kept,
     }
 
@@ -280,7 +283,8 @@ def describe(plan: Plan) -> str:
         f"{'latent':26}{'x'.join(map(str, plan.latent)):>10}",
         f"{'tokens':26}{plan.tokens:10}",
     ]
-    lines += [f"{'memory, ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.memory.items()]
+    lines += [f"{'memory of ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.parts.items()]
+    lines += [f"{'peak, ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.memory.items()]
     lines += [f"{'evaluations, ' + k:26}{v:10} per iteration" for k, v in plan.evaluations.items()]
     lines += [
         f"{'arithmetic':26}{plan.flops / 1e15:10.0f} PFLOP per iteration",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import DiffusionPipeline
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -76,6 +78,9 @@ def test_two_lines_of_diffusers_load_what_was_trained(kind: str, tmp_path: Path)
     plain.load_lora_weights(tmp_path / "lora", weight_name=LORA_FILE)
 
     saved = load_file(tmp_path / "lora" / LORA_FILE)
+    with safe_open(tmp_path / "lora" / LORA_FILE, "pt") as file:
+        settings = json.loads(file.metadata()["lora_adapter_metadata"])
+    assert settings["transformer.target_modules"] == sorted(model.lora_targets)  # so that bytes tell the same LoRA
     loaded = {f"transformer.{k}": p for k, p in adapter(plain.transformer).items()}
     assert set(loaded) == set(saved)
     loaded_policy = policy(kind, plain)

@@ -182,11 +182,13 @@ class DiffusersPolicy(abc.ABC):
         self.save_adapter(self.pipeline.transformer, directory)
 
     def save_adapter(self, transformer: Any, directory: str, **options: Any) -> None:
+        settings = transformer.peft_config["default"].to_dict()
+        settings["target_modules"] = sorted(settings["target_modules"])  # a set's order differs between processes
         self.pipeline.save_lora_weights(
             directory,
             transformer_lora_layers=get_peft_model_state_dict(transformer),
             # without it a reader takes alpha for the rank, and the adapter comes back at half its strength
-            transformer_lora_adapter_metadata=transformer.peft_config["default"].to_dict(),
+            transformer_lora_adapter_metadata=settings,
             **options,
         )
 
