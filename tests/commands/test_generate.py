@@ -54,10 +54,13 @@ def beside(path: Path) -> dict[str, Any]:
     return made
 
 
-def test_a_video_says_what_it_was_made_from(tmp_path: Path, model: Path) -> None:
+def test_a_video_says_what_it_was_made_from(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Judge, "score", lambda _self, text, clip: 0.25 if (text, clip.fps) == (TEXTS[0], 12) else None)
     assert generate(model, tmp_path / "x.mp4", "--prompt", TEXTS[0], "--seed", 7, "--fps", 12) == 0
     made = beside(tmp_path / "x.mp4")
-    assert (made["prompt"], made["seed"], made["score"]) == (TEXTS[0], 7, None)
+    assert (made["prompt"], made["seed"], made["score"]) == (TEXTS[0], 7, 0.25)
+    assert generate(model, tmp_path / "y.mp4", "--prompt", TEXTS[0], "--frames", 1) == 0
+    assert beside(tmp_path / "y.mp4")["score"] is None  # one frame tells nothing
     assert made["settings"]["model"] == str(model)
     assert (made["settings"]["height"], made["settings"]["frames"]) == (16, 5)
     assert read_video(tmp_path / "x.mp4").fps == pytest.approx(12)

@@ -152,8 +152,8 @@ class Export:
 class Generate:
     """Make videos from a prompt, or from a file of prompts.
 
-    Beside every video a .json file says what it was made from. With --prompts an interrupted batch is continued by
-    the same command: videos that are there are left alone.
+    Beside every video a .json file says what it was made from and how it scores (as by worldr1 score). With --prompts
+    an interrupted batch is continued by the same command: videos that are there are left alone.
     """
 
     out: Path

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from worldr1.commands.arguments import Generate as Arguments
 from worldr1.commands.best_of import Judge
 from worldr1.commands.requests import Request, requests_of
+from worldr1.commands.score import LEAST_SIDE
 from worldr1.commands.settings import Settings, settings_of
 from worldr1.plan import GENERATION, Job, available_memory, check_memory, make_plan
 from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory
@@ -50,7 +51,8 @@ def run_generate(arguments: Arguments) -> None:
             policy.fuse()
     for text in dict.fromkeys(r.text for r in requests):
         _warn_about_words(policy, text)
-    judge = Judge(settings.height, settings.width) if arguments.best_of > 1 else None
+    can_tell = settings.frames > 1 and min(settings.height, settings.width) >= LEAST_SIDE
+    judge = Judge(settings.height, settings.width) if can_tell or arguments.best_of > 1 else None
     policy.prepare([r.text for r in requests])
     together = max(1, policy.batch // arguments.best_of)  # requests sampled at once
     for i in range(0, len(requests), together):

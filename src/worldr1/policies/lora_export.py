@@ -64,13 +64,12 @@ def check_fits(path: Path, transformer: nn.Module) -> None:
             if found is None or found["matrix"] != "lora_A":
                 continue
             name = f"{found['block']}.{found['layer']}"
-            layer = layers.get(name)
-            width = file.get_slice(key).get_shape()[1]
-            if getattr(layer, "in_features", width if layer is not None else None) != width:
-                lacks = "has no such layer" if layer is None else f"is {layer.in_features} wide there"
+            wide, width = file.get_slice(key).get_shape()[1], getattr(layers.get(name), "in_features", None)
+            if wide != width:
+                own = "has no such layer" if width is None else f"is {width} wide there"
                 raise ValueError(
-                    f"the LoRA in {path.parent} belongs to another model: it changes {name}, {width} wide, and this "
-                    f"model {lacks}"
+                    f"the LoRA in {path.parent} belongs to another model: it changes {name}, {wide} wide, and this "
+                    f"model {own}"
                 )
 
 
