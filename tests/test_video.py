@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import resource
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from fractions import Fraction
@@ -66,6 +68,25 @@ def test_odd_sizes(tmp_path: Path, height: int, width: int) -> None:
     assert clip.video.shape == video.shape
     assert clip.fps == pytest.approx(12.5)
     assert (clip.video - video).abs().mean() * 255 < 2
+
+
+def test_the_same_frames_are_the_same_file() -> None:
+    """Whatever the memory held before: a run's floors and metrics are read from its files."""
+    code = """if True:
+        import hashlib, numpy as np, worldr1.video
+        random = np.random.default_rng(0)
+        wall = np.kron(random.integers(0, 200, (8, 24, 3)), np.ones((8, 8, 1))).astype("uint8")
+        frames = np.stack([wall[:, 2 * t : 2 * t + 64] for t in range(9)])
+        frames += random.integers(0, 30, frames.shape, dtype=np.uint8)
+        print(hashlib.md5(worldr1.video._encode(frames, 8.0, "mp4")).hexdigest())
+    """
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"MALLOC_PERTURB_": fill}, capture_output=True, check=True
+        ).stdout
+        for fill in ("1", "85")
+    }
+    assert len(found) == 1
 
 
 def test_extremes_stay_in_range(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def run(command: Command) -> int:
         case Export():
             from worldr1.policies.lora_export import export_comfyui
 
-            print(f"{export_comfyui(command.lora, command.out)} matrices in {command.out}")
+            for file, count in export_comfyui(command.lora, command.out).items():
+                print(f"{count} matrices in {file}")
         case Score():
             from worldr1.commands.score import run_score
 
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not debug:  # about libraries' insides; nobody at a command line can act on them
                 warnings.simplefilter("ignore", FutureWarning)
                 warnings.filterwarnings("ignore", "Mismatch dtype between input and weight", UserWarning)
+                warnings.filterwarnings("ignore", category=UserWarning, module="huggingface_hub")
             return run(tyro.cli(Command, prog="worldr1", description=DESCRIPTION, args=arguments))  # type: ignore[arg-type]
     except KeyboardInterrupt:
         print("worldr1: interrupted", file=sys.stderr)

@@ -31,7 +31,8 @@ GENERATION = ("embedding prompts", "sampling", "decoding")  # the phases of a ru
 _NOT_PER_TOKEN = re.compile(r"norm|time|text|condition|caption|context|adaln|add_|attn2\.to_[kv]")
 SUSTAINED_TFLOPS = 350.0  # of one H200 in bfloat16: a third of its peak, as large video transformers reach
 _CODEC_BYTES_PER_PIXEL = 500  # working memory of a causal video decoder, untiled, per pixel of a frame it works on
-_TEXT_TOKENS = {"CogVideoXPipeline": 226}  # those that join the video's attention; cross-attention costs next to none
+# those that join the video's attention; cross-attention costs next to none
+_TEXT_TOKENS = {"CogVideoXPipeline": 226, "HunyuanVideoPipeline": 256}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Plan:
     trainable: int
     latent: tuple[int, int, int]  # frames', h', w'
     tokens: int  # what the transformer attends over
+    parts: dict[str, int]  # what each network takes while it is on the device
     memory: dict[str, int]  # peak of each phase
     evaluations: dict[str, int]  # of the transformer on one sample, per iteration
     flops: float  # per iteration
@@ -78,8 +80,10 @@ def configuration(model: str) -> Published:
     if model in PUBLISHED:
         return PUBLISHED[model]
     policy_class(model)
+    index = read_index(model)
     parts = {name: _read(model, name) for name in ("transformer", "text_encoder", "vae")}
-    return Published(model, "", "", read_index(model)["_class_name"], **parts)
+    second, _ = index.get("transformer_2") or (None, None)
+    return Published(model, "", "", index["_class_name"], **parts, experts=1 if second is None else 2)
 
 
 def _read(model: str, part: str) -> dict[str, Any]:
@@ -92,6 +96,8 @@ def _read(model: str, part: str) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(Path(path).read_text())
     except OSError as error:
         raise ValueError(f"no {part}/config.json in {model}: {error}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{part}/config.json in {model} is not JSON ({error}); copy the model again") from error
     return config
 
 
@@ -123,9 +129,9 @@ def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
     published = configuration(model)
     transformer, text, vae = (build(c) for c in (published.transformer, published.text_encoder, published.vae))
     config: Any = transformer.config
-    experts = 2 if _has_second_expert(model) else 1
     latent, tokens = _geometry(published.pipeline, config, vae.config, job)
-    trainable = lora_parameters(transformer, published.pipeline, job.lora_rank)
+    experts = published.experts
+    trainable = experts * lora_parameters(transformer, published.pipeline, job.lora_rank)
     attended = tokens + _TEXT_TOKENS.get(published.pipeline, 0)
     parameters = {"transformer": experts * count(transformer), "text_encoder": count(text), "vae": count(vae)}
 
@@ -137,12 +143,14 @@ def make_plan(model: str, job: Job, tflops: float = SUSTAINED_TFLOPS) -> Plan:
     again = int(job.memory.checkpoint) + int(job.memory.replay_batch is not None)
     evaluations = {"sampling": sampling, "update": replayed * 2, "backward": replayed * (2 + again)}
     flops = forward * sum(evaluations.values())
+    parts = _parts(parameters, trainable, job)
     return Plan(
         parameters,
         trainable,
         latent,
         tokens,
-        _memory(parameters, trainable, transformer, attended, job, guided),
+        parts,
+        _memory(parts, transformer, attended, job, guided),
         evaluations,
         flops,
         job.iterations * flops / (tflops * 1e12) / 3600,
@@ -158,13 +166,6 @@ def lora_parameters(transformer: nn.Module, pipeline: str, rank: int) -> int:
         if isinstance(part, nn.Linear) and any(path == t or path.endswith("." + t) for t in targets):
             total += rank * (part.in_features + part.out_features)
     return total
-
-
-def _has_second_expert(model: str) -> bool:
-    if model in PUBLISHED:
-        return False
-    library, _ = read_index(model).get("transformer_2") or (None, None)
-    return library is not None
 
 
 def _geometry(pipeline: str, config: Any, vae: Any, job: Job) -> tuple[tuple[int, int, int], int]:
@@ -202,7 +203,12 @@ def evaluation_flops(transformer: nn.Module, attended: int) -> float:
         if isinstance(layer, nn.Linear) and not _NOT_PER_TOKEN.search(path)
     )
     width = config.num_attention_heads * config.attention_head_dim
-    return float(2 * per_token * attended + 4 * config.num_layers * width * attended**2)
+    return float(2 * per_token * attended + 4 * num_blocks(config) * width * attended**2)
+
+
+def num_blocks(config: Any) -> int:
+    """Blocks of a transformer; HunyuanVideo has some in which video and text share their weights."""
+    return int(config.num_layers) + int(config.get("num_single_layers") or 0)
 
 
 def block_bytes(transformer: nn.Module, attended: int) -> tuple[int, int]:
@@ -218,30 +224,31 @@ def block_bytes(transformer: nn.Module, attended: int) -> tuple[int, int]:
     return 2 * attended * (10 * attentions * width + hidden), 2 * attended * width
 
 
-def _memory(
-    parameters: Mapping[str, int], trainable: int, transformer: nn.Module, attended: int, job: Job, guided: int
-) -> dict[str, int]:
-    config: Any = transformer.config
+def _parts(parameters: Mapping[str, int], trainable: int, job: Job) -> dict[str, int]:
+    return {
+        "transformer": job.number_bytes * parameters["transformer"] // job.shards,
+        "text encoder": job.number_bytes * parameters["text_encoder"],
+        "codec": 4 * parameters["vae"],
+        # float32 weights, gradient and moving average, and the optimiser's two moments
+        "LoRA, optimiser": trainable * (4 + 4 + 4 + 2 * (1 if job.eight_bit else 4)),
+    }
+
+
+def _memory(parts: Mapping[str, int], transformer: nn.Module, attended: int, job: Job, guided: int) -> dict[str, int]:
     whole, inputs = (b * job.number_bytes // 2 for b in block_bytes(transformer, attended))
-    # float32 weights, gradient and moving average, and the optimiser's two moments
-    adapter = trainable * (4 + 4 + 4 + 2 * (1 if job.eight_bit else 4))
-    encoder = job.number_bytes * parameters["text_encoder"]
-    weights = job.number_bytes * parameters["transformer"]
+    blocks = num_blocks(transformer.config)
     # divided weights are put together block by block: the one at work and the next
-    gathered = 2 * weights // config.num_layers if job.shards > 1 else 0
-    networks = weights // job.shards + gathered + adapter
-    idle = 0 if job.memory.offload else encoder + 4 * parameters["vae"]
-    kept = config.num_layers * inputs + whole if job.memory.checkpoint else config.num_layers * whole
+    gathered = 2 * job.number_bytes * count(transformer) // blocks if job.shards > 1 else 0
+    networks = parts["transformer"] + gathered + parts["LoRA, optimiser"]
+    idle = 0 if job.memory.offload else parts["text encoder"] + parts["codec"]
+    kept = blocks * inputs + whole if job.memory.checkpoint else blocks * whole
     own = job.prompts * job.group // job.devices
     at_once = guided * min(own, job.memory.replay_batch or own)
     decoded = (256 * 256 if job.memory.tiling else job.height * job.width) * _CODEC_BYTES_PER_PIXEL * 4
     return {
-        "embedding prompts": networks + max(idle, encoder),
+        "embedding prompts": networks + max(idle, parts["text encoder"]),
         "sampling": networks + idle + guided * job.batch * whole,
-        "decoding": networks
-        + max(idle, 4 * parameters["vae"])
-        + decoded
-        + 12 * job.num_frames * job.height * job.width,
+        "decoding": networks + max(idle, parts["codec"]) + decoded + 12 * job.num_frames * job.height * job.width,
         "update": networks + idle + at_once * kept,
     }
 
@@ -276,7 +283,8 @@ def describe(plan: Plan) -> str:
         f"{'latent':26}{'x'.join(map(str, plan.latent)):>10}",
         f"{'tokens':26}{plan.tokens:10}",
     ]
-    lines += [f"{'memory, ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.memory.items()]
+    lines += [f"{'memory of ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.parts.items()]
+    lines += [f"{'peak, ' + k:26}{v / GIB:10.1f} GiB" for k, v in plan.memory.items()]
     lines += [f"{'evaluations, ' + k:26}{v:10} per iteration" for k, v in plan.evaluations.items()]
     lines += [
         f"{'arithmetic':26}{plan.flops / 1e15:10.0f} PFLOP per iteration",

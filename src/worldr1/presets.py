@@ -74,11 +74,13 @@ def override(
     iterations: int | None = None,
     prompts: int | None = None,
     group: int | None = None,
+    camera_noise: float | None = None,
     algorithm: str | None = None,
 ) -> Preset:
     """The preset with values from the command line; raises ``ValueError`` for an unknown algorithm."""
-    given = {"seed": seed, "iterations": iterations, "prompts": prompts, "group": group}
-    changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    given: dict[str, Any] = {"seed": seed, "iterations": iterations, "prompts": prompts, "group": group}
+    given |= {"camera_noise": camera_noise}
+    changes = {k: v for k, v in given.items() if v is not None}
     if algorithm is not None:
         changes |= {"algorithm": make_algorithm(algorithm), "lr": RATES[algorithm]}
     return replace(preset, train=replace(preset.train, **changes))

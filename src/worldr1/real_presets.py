@@ -15,6 +15,7 @@ from typing import Any
 from worldr1.plan import Job
 from worldr1.policies.diffusers_policy import Memory
 from worldr1.policies.published import PUBLISHED
+from worldr1.policies.registry import policy_class, policy_for
 from worldr1.policies.sde import SamplerConfig
 from worldr1.rewards.published import STACKS, RewardStack
 from worldr1.rewards.real import term_names
@@ -93,6 +94,9 @@ REAL_PRESETS: dict[str, RealPreset] = {
     "wan-1.3b-24gb": RealPreset("wan-1.3b", 81, 480, 832, memory=_LEAN),
     "wan-5b": RealPreset("wan-5b", 121, 704, 1280, memory=_LEAN),
     "wan-14b": RealPreset("wan-14b", 81, 480, 832, memory=_LEAN),
+    "wan2.2-14b": RealPreset(
+        "wan2.2-14b", 81, 480, 832, eval_sampler=SamplerConfig(steps=40, guidance=4.0), memory=_LEAN
+    ),
     "ltx-2b": RealPreset("ltx-2b", 121, 512, 704, eval_sampler=SamplerConfig(steps=40, guidance=3.0)),
     "ltx-2b-24gb": RealPreset(
         "ltx-2b", 121, 512, 704, eval_sampler=SamplerConfig(steps=40, guidance=3.0), memory=_LEAN
@@ -101,6 +105,8 @@ REAL_PRESETS: dict[str, RealPreset] = {
     "cogvideox-5b-24gb": RealPreset(
         "cogvideox-5b", 49, 480, 720, eval_sampler=SamplerConfig(steps=50, guidance=6.0), memory=_LEAN
     ),
+    # guidance is distilled into it
+    "hunyuanvideo": RealPreset("hunyuanvideo", 61, 544, 960, eval_sampler=SamplerConfig(steps=30), memory=_LEAN),
 }
 
 
@@ -111,6 +117,18 @@ def get_real_preset(name: str) -> RealPreset:
         hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(REAL_PRESETS)}"
         raise ValueError(f"unknown preset {name!r}: {hint}")
     return REAL_PRESETS[name]
+
+
+def preset_for(model: str) -> RealPreset:
+    """The preset that suits a hub id or directory: its own, or the first of its pipeline's class.
+
+    Raises ``ValueError`` for pipelines that worldr1 does not run.
+    """
+    for preset in REAL_PRESETS.values():
+        if preset.hub == model:
+            return preset
+    wanted = policy_class(model)
+    return next(p for p in REAL_PRESETS.values() if policy_for(PUBLISHED[p.model].pipeline) is wanted)
 
 
 def with_stack(preset: RealPreset, stack: RewardStack) -> RealPreset:

@@ -15,7 +15,7 @@ from worldr1 import __version__
 from worldr1.evaluate.metrics import compare
 from worldr1.evaluate.published import measure_clips, watch
 from worldr1.plan import available_memory, check_memory, make_plan
-from worldr1.policies.card import write_card
+from worldr1.policies.card import is_known, write_card
 from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.policies.noise import camera_conditioned
 from worldr1.policies.published import PUBLISHED
@@ -66,10 +66,12 @@ class RealRun:
         job = replace(preset.job(), number_bytes=dtype.itemsize, devices=processes.count, shards=processes.shards)
         plan = make_plan(model, job)
         check_memory(plan, available_memory(device))
-        with processes.main_first():
-            self._check_config()
+        self._check_config()
         load_networks(preset.stack)  # before minutes are spent on the clips of the base
         pipeline = open_pipeline(model, dtype)
+        if processes.is_main:  # now that nothing is left that could be refused
+            out.mkdir(parents=True, exist_ok=True)
+            write_text_atomically(self._config(), out / "config.json")
         processes.shard(pipeline)
         shape: dict[str, Any] = {"num_frames": preset.num_frames, "height": preset.height, "width": preset.width}
         options: dict[str, Any] = {"device": device, "memory": preset.memory, "text_cache": out / "texts"}
@@ -84,14 +86,13 @@ class RealRun:
         self.eval_prompts = others[: preset.num_eval]
         self.watched_prompts = others[preset.num_eval : preset.num_eval + _NUM_WATCHED]
 
+    def _config(self) -> str:
+        return json.dumps({"model": self.model, **asdict(self.preset)}, indent=2)
+
     def _check_config(self) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / "config.json"
-        text = json.dumps({"model": self.model, **asdict(self.preset)}, indent=2)
-        if path.exists() and path.read_text() != text:
+        if path.exists() and path.read_text() != self._config():
             raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
-        if not path.exists():
-            write_text_atomically(text, path)
 
     def clips(self, phase: str, policy: DiffusersPolicy) -> list[Clip]:
         """Clips of the held-out prompts from noise that does not depend on the phase, one video file each."""
@@ -181,5 +182,6 @@ def run_real(
     held = {n: {"value": v, "threshold": GUARDS[n], "pass": v >= GUARDS[n]} for n, v in found.items()}
     results = {"metrics": metrics, "guards": held, "command": command, "version": __version__}
     write_text_atomically(json.dumps(results, indent=2), out / "results.json")
-    write_card(out / "lora", preset.hub, f"worldr1/{preset.model}", results)
+    base = preset.hub if Path(model).is_dir() else model  # a directory's name says nothing
+    write_card(out / "lora", base, f"worldr1/{preset.model}", results, None if is_known(base) else "other")
     return 0 if all(g["pass"] for g in held.values()) else 1

@@ -248,8 +248,10 @@ def _encode(frames: npt.NDArray[np.uint8], fps: float, container: str) -> bytes:
     with av.open(out, "w", format=container) as file:
         stream = file.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv444p"
-        stream.options = {"crf": _CRF, "preset": "medium"}
+        # x264's macroblock tree reads memory that nobody wrote: the same frames became different files
+        stream.options = {"crf": _CRF, "preset": "medium", "mbtree": "0"}
         codec = stream.codec_context
+        codec.thread_count = 1  # the number of threads changes the result too
         codec.color_range = 1  # said outright, so that players need not guess: 16-235 ...
         codec.colorspace, codec.color_primaries, codec.color_trc = 5, 6, 6  # ... and BT.601
         for rgb in frames:

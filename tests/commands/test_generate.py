@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 import torch
 
-from policies.pipelines import build
+from policies.pipelines import build, open_plainly, own_pipeline, policy
 from worldr1 import cli
 from worldr1.commands import generate as module
+from worldr1.commands.arguments import Generate
 from worldr1.commands.best_of import Judge
+from worldr1.commands.settings import Settings, settings_of
 from worldr1.policies.diffusers_policy import DiffusersPolicy
+from worldr1.policies.lora_export import LOW_NOISE_LORA
 from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
 from worldr1.policies.tiny_policy import TinyPolicy
+from worldr1.real_presets import REAL_PRESETS
 from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt
-from worldr1.video import read_video
+from worldr1.video import read_video, write_video
 from worldr1.worlds.tiny.captions import vocabulary
 
 SMALL = TinyConfig(codec_channels=(16, 16), text_width=32, width=32, heads=2, layers=1)
@@ -50,10 +54,13 @@ def beside(path: Path) -> dict[str, Any]:
     return made
 
 
-def test_a_video_says_what_it_was_made_from(tmp_path: Path, model: Path) -> None:
+def test_a_video_says_what_it_was_made_from(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Judge, "score", lambda _self, text, clip: 0.25 if (text, clip.fps) == (TEXTS[0], 12) else None)
     assert generate(model, tmp_path / "x.mp4", "--prompt", TEXTS[0], "--seed", 7, "--fps", 12) == 0
     made = beside(tmp_path / "x.mp4")
-    assert (made["prompt"], made["seed"], made["score"]) == (TEXTS[0], 7, None)
+    assert (made["prompt"], made["seed"], made["score"]) == (TEXTS[0], 7, 0.25)
+    assert generate(model, tmp_path / "y.mp4", "--prompt", TEXTS[0], "--frames", 1) == 0
+    assert beside(tmp_path / "y.mp4")["score"] is None  # one frame tells nothing
     assert made["settings"]["model"] == str(model)
     assert (made["settings"]["height"], made["settings"]["frames"]) == (16, 5)
     assert read_video(tmp_path / "x.mp4").fps == pytest.approx(12)
@@ -128,22 +135,65 @@ def test_a_score_is_preferred_to_none_and_a_higher_one_to_a_lower() -> None:
         Judge(8, 64)
 
 
-def test_large_clips_are_judged_downscaled() -> None:
-    judge, seen = Judge(256, 512), []
-    judge.reward = lambda samples: seen.append(samples[0].clip.video.shape) or [Judge]  # type: ignore
-    with pytest.raises(AttributeError):
-        judge.score("", Clip(torch.rand(2, 3, 256, 512)))
-    assert seen == [(2, 3, 128, 256)]
+def test_large_clips_are_judged_as_by_the_score_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """From 128 pixels on by terms that know any footage, not by the tiny worlds' depth network."""
+    noise = torch.rand(1, 3, 32, 80, generator=torch.Generator().manual_seed(0))
+    plane = torch.nn.functional.interpolate(noise, (128, 320), mode="bicubic").clamp(0, 1)[0]
+    clip = Clip(torch.stack([plane[:, :, 3 * t : 3 * t + 192] for t in range(7)]))
+    write_video(clip.video, clip.fps, tmp_path / "x.mp4")
+    for prompt in ("a wall", "a wall, locked-off shot"):
+        assert cli.main(["score", str(tmp_path / "x.mp4"), "--prompt", prompt, "--json"]) == 0
+        (scored,) = json.loads(capfd.readouterr().out)["videos"]
+        assert scored["score"] is not None
+        assert Judge(128, 192).score(prompt, clip) == pytest.approx(scored["score"], abs=0.02)
 
 
-@pytest.mark.parametrize("kind", ["wan", "cogvideox", "ltx"])
-def test_every_model_generates(tmp_path: Path, kind: str) -> None:
+FPS = {"wan": 16, "wan22": 16, "wan5b": 24, "cogvideox": 8, "ltx": 25, "hunyuanvideo": 15}
+
+
+@pytest.mark.parametrize("kind", sorted(FPS))
+def test_every_model_generates_what_diffusers_does(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a LoRA that two lines of diffusers load, to the bit."""
     build(kind).save_pretrained(tmp_path / "model")
-    options = ("--height", 32, "--width", 64, "--frames", 9, "--prompt", "a red box on grass", "--guidance", 3)
+    model = policy(kind)
+    with torch.no_grad():
+        for p in model.add_lora(4):
+            p.add_(0.3 * torch.randn(p.shape, generator=torch.Generator().manual_seed(5)))
+    model.save(str(tmp_path / "lora"))
+    written: list[Clip] = []
+    monkeypatch.setattr(module, "_write", lambda _request, clip, *_: written.append(clip))
+    shape = ("--height", 32, "--width", 64, "--frames", 9, "--steps", 5)
+    options = (*shape, "--prompt", TEXTS[0], "--seed", 4, "--guidance", 3, "--lora", tmp_path / "lora")
     assert generate(tmp_path / "model", tmp_path / "x.mp4", *options) == 0
-    clip = read_video(tmp_path / "x.mp4")
-    assert clip.video.shape == (9, 3, 32, 64)
-    assert clip.fps == pytest.approx({"wan": 16, "cogvideox": 8, "ltx": 25}[kind])
+    assert written[0].fps == FPS[kind]
+
+    plain = open_plainly(tmp_path / "model")
+    base = own_pipeline(kind, plain, [4], 3.0, output_type="pt")[0]
+    plain.load_lora_weights(tmp_path / "lora")
+    if kind == "wan22":
+        plain.load_lora_weights(tmp_path / "lora", weight_name=LOW_NOISE_LORA, load_into_transformer_2=True)
+    own = own_pipeline(kind, plain, [4], 3.0, output_type="pt")[0]
+    assert torch.equal(written[0].video, own)
+    assert (own - base).abs().max() > 0.01
+
+
+def test_what_the_command_leaves_open_suits_the_model(tmp_path: Path, model: Path) -> None:
+    def settings(where: str | None, **said: Any) -> Settings:
+        return settings_of(Generate(tmp_path / "x.mp4", model=where, **said))
+
+    tiny = (12, 1.0, 9, 32, 32)
+    for found in (settings(None), settings(str(model))):
+        assert (found.steps, found.guidance, found.frames, found.height, found.width) == tiny
+    for kind, name in (("wan", "wan-1.3b"), ("ltx", "ltx-2b"), ("hunyuanvideo", "hunyuanvideo")):
+        build(kind).save_pretrained(tmp_path / kind)
+        preset = REAL_PRESETS[name]
+        for where in (str(tmp_path / kind), preset.hub):
+            found = settings(where)
+            assert (found.frames, found.height, found.width) == (preset.num_frames, preset.height, preset.width)
+            assert (found.steps, found.guidance) == (preset.eval_sampler.steps, preset.eval_sampler.guidance)
+    said = settings(REAL_PRESETS["wan-1.3b"].hub, size=64, width=96, guidance=1.0, frames=9)
+    assert (said.height, said.width, said.guidance, said.frames, said.steps) == (64, 96, 1.0, 9, 30)
+    assert settings(REAL_PRESETS["wan-5b"].hub).height == 704  # its own, not the first Wan's
 
 
 def test_refusals(tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -166,8 +216,18 @@ def test_refusals(tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
         assert reason in line("--prompts", prompts_file(tmp_path, entry))
     file = prompts_file(tmp_path, {"prompt": "x", "name": "a"}, {"prompt": "y", "name": "a"})
     assert "line 2: the name a is taken" in line("--prompts", file)
-    assert "looks like a file" in line("--prompts", file, out=tmp_path / "x.mp4")
+    assert "looks like, a file" in line("--prompts", file, out=tmp_path / "x.mp4")
+    assert "looks like, a file" in line("--prompts", file, out=file)
+    file.write_bytes(b'{"prompt": "\xff"}')
+    assert "no text in UTF-8" in line("--prompts", file)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["prompts.jsonl"]
+
+
+def test_a_directory_of_videos_may_have_a_dot_in_its_name(tmp_path: Path, model: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text(json.dumps({"prompt": "a red\u2028box"}, ensure_ascii=False))
+    assert generate(model, tmp_path / "wan2.2", "--prompts", file) == 0
+    assert sorted(p.name for p in (tmp_path / "wan2.2").iterdir()) == ["00000.json", "00000.mp4"]
 
 
 def test_a_tiny_directory_gets_the_tiny_policy(model: Path) -> None:

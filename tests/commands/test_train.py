@@ -38,6 +38,10 @@ def test_the_command_is_recorded_without_defaults_and_place() -> None:
         (Train("debug", rewards="ray", algorithm="reward_gradient"), "reward_gradient backpropagates"),
         (Train("debug", reward_workers=0), "reward_workers must be 1 or more"),
         (Train("wan-1.3b", model="/no/such/place"), "/no/such/place"),
+        (Train("wan-1.3b", iterations=0), "--iterations must be at least 1, not 0"),
+        (Train("wan-1.3b", held_out=1), "--held-out must be at least 2, not 1"),
+        (Train("wan-1.3b", camera_noise=1.5), "camera_noise is a share between 0 and 1"),
+        (Train("debug", camera_noise=-1.0), "camera_noise is a share between 0 and 1"),
     ],
 )
 def test_what_cannot_run_is_refused(arguments: Train, complaint: str, tmp_path: Path) -> None:
@@ -101,6 +105,10 @@ def test_models_that_cannot_run_are_one_line(
     shutil.copytree(model, copy)
     shutil.rmtree(copy / "vae")
     assert "lacks its vae" in line(copy)
+    assert "no diffusers pipeline at the hub under no-such/model" in line(Path("no-such/model"))
+    shutil.copytree(model / "vae", copy / "vae")
+    (copy / "transformer" / "config.json").write_text("{")
+    assert "transformer/config.json in" in line(copy)
     (copy / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
     assert "is a FluxPipeline; worldr1 runs LTXPipeline" in line(copy)
 
@@ -131,3 +139,4 @@ def test_a_reward_network_that_is_not_there_is_named_before_anything_is_sampled(
     line = refused(capfd, "train", "wan-1.3b", *SMALL[:-1], "default", *out)
     assert "cannot load its depth" in line
     assert "--reward-stack packaged" in line
+    assert not (tmp_path / "run").exists()  # so that the next try is not refused for its other settings

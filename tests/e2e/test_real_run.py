@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 
-from policies.pipelines import build
+from policies.pipelines import build, open_plainly
 from worldr1.plan import GIB, make_plan
+from worldr1.policies.lora_export import LOW_NOISE_LORA
 from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.real_presets import REAL_PRESETS, RealPreset, get_real_preset, override, weights_of, with_stack
@@ -26,7 +26,14 @@ from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt, Rollout, Score
 from worldr1.worlds.prompts import write_prompts
 
-PRESETS = {"wan": "wan-1.3b", "ltx": "ltx-2b", "cogvideox": "cogvideox-5b"}
+PRESETS = {
+    "wan": "wan-1.3b",
+    "wan22": "wan2.2-14b",
+    "wan5b": "wan-5b",
+    "ltx": "ltx-2b",
+    "cogvideox": "cogvideox-5b",
+    "hunyuanvideo": "hunyuanvideo",
+}
 SAMPLER = SamplerConfig(steps=4, window=1, window_end=2)
 
 
@@ -46,7 +53,7 @@ def small(kind: str) -> RealPreset:
         {"num_frames": 9, "height": 32, "width": 64},
         {"iterations": 2, "prompts": 1, "group": 3, "lora_rank": 4, "checkpoint_every": 1},
     )
-    train = replace(preset.train, lr=0.02, ema=0.0)  # so much that two steps show
+    train = replace(preset.train, lr=0.02, ema=0.0, monitor_every=0)  # so much that two steps show
     return replace(preset, sampler=SAMPLER, eval_sampler=SAMPLER, train=train, num_eval=2)
 
 
@@ -76,12 +83,11 @@ def test_two_steps_resume_and_load_into_diffusers(kind: str, tmp_path: Path) -> 
     assert all(torch.equal(whole[k], parts[k]) for k in whole)
     assert any(w.abs().max() > 0 for k, w in whole.items() if "lora_B" in k)
 
-    ours_policy = open_policy(open_pipeline(model), SAMPLER, num_frames=9, height=32, width=64)
+    ours_policy = open_policy(open_pipeline(model), SAMPLER, num_frames=9, height=32, width=64, exact=True)
     ours_policy.load(str(tmp_path / "whole" / "lora"))
     prompt = write_prompts("train", 1)[0]
     ours = sample(ours_policy, [prompt], [3]).rollouts[0].clip.video
-    plain = DiffusionPipeline.from_pretrained(model)
-    plain.set_progress_bar_config(disable=True)
+    plain = open_plainly(tmp_path / "model")
     options: dict[str, Any] = {
         "height": 32,
         "width": 64,
@@ -92,16 +98,23 @@ def test_two_steps_resume_and_load_into_diffusers(kind: str, tmp_path: Path) -> 
     if kind == "ltx":
         options["max_sequence_length"] = 16
 
+    if kind != "hunyuanvideo":  # its guidance is distilled
+        options["guidance_scale"] = 1.0
+
     def own() -> torch.Tensor:
         generator = [torch.Generator().manual_seed(3)]
-        frames: torch.Tensor = plain([prompt.text], generator=generator, guidance_scale=1.0, **options).frames
+        frames: torch.Tensor = plain([prompt.text], generator=generator, **options).frames
         return frames[0]
 
     base = own()
     plain.load_lora_weights(tmp_path / "whole" / "lora")
-    torch.testing.assert_close(own(), ours, atol=1e-4, rtol=0)
+    if kind == "wan22":
+        plain.load_lora_weights(tmp_path / "whole" / "lora", weight_name=LOW_NOISE_LORA, load_into_transformer_2=True)
+    assert torch.equal(own(), ours)
     assert (base - ours).abs().max() > 1e-3
-    assert "base_model" in (tmp_path / "whole" / "lora" / "README.md").read_text()
+    card = (tmp_path / "whole" / "lora" / "README.md").read_text()
+    assert f"base_model: {preset.hub}" in card
+    assert ("load_into_transformer_2" in card) == (kind == "wan22")
 
 
 def test_the_packaged_reward_judges_real_models(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from diffusers import (
     CogVideoXDDIMScheduler,
     CogVideoXPipeline,
     CogVideoXTransformer3DModel,
+    DiffusionPipeline,
     FlowMatchEulerDiscreteScheduler,
     HunyuanVideoPipeline,
     HunyuanVideoTransformer3DModel,
@@ -75,6 +77,34 @@ def policy(kind: str, pipeline: Any = None, sampler: SamplerConfig = SAMPLER, **
     pipeline = build(kind) if pipeline is None else pipeline
     shape = {"num_frames": 9, "height": 32, "width": 64, "batch": 4} | options
     return POLICIES[kind](pipeline, sampler, **shape)
+
+
+def open_plainly(directory: Path) -> Any:
+    """A pipeline as diffusers opens it, its weights copied: in a mapped file they lie anywhere, and kernels then round.
+
+    With other alignment the result differs in the sixth digit.
+    """
+    pipeline = DiffusionPipeline.from_pretrained(directory)
+    pipeline.set_progress_bar_config(disable=True)
+    for part in pipeline.components.values():
+        for weight in (*part.parameters(), *part.buffers()) if isinstance(part, torch.nn.Module) else ():
+            weight.data = weight.data.clone()
+    return pipeline
+
+
+def own_pipeline(kind: str, pipeline: Any, seeds: list[int], guidance: float, **options: Any) -> torch.Tensor:
+    """The result of diffusers' own pipeline for the first texts."""
+    if kind == "hunyuanvideo":
+        options |= {"true_cfg_scale": guidance, "negative_prompt": [""] * len(seeds)}
+    else:
+        options["guidance_scale"] = guidance
+    if kind == "ltx":
+        options["max_sequence_length"] = 16
+    generators = [torch.Generator().manual_seed(s) for s in seeds]
+    texts = list(TEXTS[: len(seeds)])
+    shape = {"height": 32, "width": 64, "num_frames": 9, "num_inference_steps": SAMPLER.steps}
+    frames: torch.Tensor = pipeline(texts, generator=generators, **(shape | options)).frames
+    return frames
 
 
 def tokenizer(length: int, extra: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from diffusers import DiffusionPipeline
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from policies.pipelines import POLICIES, SAMPLER, TEXTS, build, policy
 from worldr1.policies.diffusers_policy import DiffusersPolicy
-from worldr1.policies.lora_export import export_comfyui, read_lora
-from worldr1.policies.wan import LOW_NOISE_LORA
+from worldr1.policies.lora_export import LORA_FILE, LOW_NOISE_LORA, export_comfyui, read_lora
 
 MODELS = sorted(POLICIES)
-FILE = "pytorch_lora_weights.safetensors"
 
 
 def trained(kind: str) -> DiffusersPolicy:
@@ -74,9 +75,12 @@ def test_two_lines_of_diffusers_load_what_was_trained(kind: str, tmp_path: Path)
     model.save(str(tmp_path / "lora"))
 
     plain = DiffusionPipeline.from_pretrained(tmp_path / "model")
-    plain.load_lora_weights(tmp_path / "lora", weight_name=FILE)
+    plain.load_lora_weights(tmp_path / "lora", weight_name=LORA_FILE)
 
-    saved = load_file(tmp_path / "lora" / FILE)
+    saved = load_file(tmp_path / "lora" / LORA_FILE)
+    with safe_open(tmp_path / "lora" / LORA_FILE, "pt") as file:
+        settings = json.loads(file.metadata()["lora_adapter_metadata"])
+    assert settings["transformer.target_modules"] == sorted(model.lora_targets)  # so that bytes tell the same LoRA
     loaded = {f"transformer.{k}": p for k, p in adapter(plain.transformer).items()}
     assert set(loaded) == set(saved)
     loaded_policy = policy(kind, plain)
@@ -86,7 +90,7 @@ def test_two_lines_of_diffusers_load_what_was_trained(kind: str, tmp_path: Path)
         torch.testing.assert_close(velocity_at(loaded_policy, step), velocity_at(model, step), atol=1e-6, rtol=0)
     assert (velocity_at(policy(kind)) - velocity_at(model)).abs().max() > 0.01
 
-    ours = policy(kind)
+    ours = policy(kind, sampler=replace(SAMPLER, window=1, window_end=1))  # as when nothing is trained
     ours.load(str(tmp_path / "lora"))
     for step in (0, 4):
         torch.testing.assert_close(velocity_at(ours, step), velocity_at(model, step), atol=1e-6, rtol=0)
@@ -109,9 +113,10 @@ def test_the_comfyui_export_loses_no_key_and_no_strength(kind: str, tmp_path: Pa
     """Diffusers reads that format too, through its own conversion: there and back again."""
     model = trained(kind)
     model.save(str(tmp_path))
-    count = export_comfyui(tmp_path, tmp_path / "out" / "comfyui.safetensors")
-    exported, saved = load_file(tmp_path / "out" / "comfyui.safetensors"), load_file(tmp_path / FILE)
-    assert count == len(exported) == len(saved)
+    written = export_comfyui(tmp_path, tmp_path / "out" / "comfyui.safetensors")
+    exported, saved = load_file(tmp_path / "out" / "comfyui.safetensors"), load_file(tmp_path / LORA_FILE)
+    assert written == {tmp_path / "out" / "comfyui.safetensors": len(exported)}
+    assert len(exported) == len(saved)
     first = "diffusion_model.blocks.0.self_attn.o.lora_A.weight"
     assert (first if kind == "wan" else "diffusion_model.transformer_blocks.0.attn1.to_out.0.lora_A.weight") in exported
     back = build(kind)
@@ -120,11 +125,52 @@ def test_the_comfyui_export_loses_no_key_and_no_strength(kind: str, tmp_path: Pa
     torch.testing.assert_close(velocity_at(policy(kind, back)), velocity_at(model), atol=1e-5, rtol=0)
 
 
+def test_the_comfyui_export_has_a_file_for_each_expert(tmp_path: Path) -> None:
+    model = trained("wan22")
+    model.save(str(tmp_path))
+    high, low = tmp_path / "out" / "x.safetensors", tmp_path / "out" / "x-low-noise.safetensors"
+    written = export_comfyui(tmp_path, high)
+    assert written == {high: len(load_file(tmp_path / LORA_FILE)), low: len(load_file(tmp_path / LOW_NOISE_LORA))}
+    back = build("wan22")
+    back.load_lora_weights(high)
+    back.load_lora_weights(low, load_into_transformer_2=True)
+    for step in (0, 4):  # the first is the high-noise expert's, the last the other's
+        torch.testing.assert_close(
+            velocity_at(policy("wan22", back), step), velocity_at(model, step), atol=1e-5, rtol=0
+        )
+    assert sorted(p.name for p in high.parent.iterdir()) == [low.name, high.name]
+
+
+def test_a_lora_of_two_experts_needs_both(tmp_path: Path) -> None:
+    trained("wan22").save(str(tmp_path))
+    with pytest.raises(ValueError, match="two experts; this model has one transformer"):
+        policy("wan").load(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [("wan", "ltx"), ("ltx", "wan"), ("cogvideox", "ltx"), ("hunyuanvideo", "wan"), ("ltx", "hunyuanvideo")],
+)
+def test_a_lora_of_another_model_is_refused_in_one_line(kind: str, other: str, tmp_path: Path) -> None:
+    trained(other).save(str(tmp_path))
+    model = policy(kind)
+    with pytest.raises(ValueError, match=r"belongs to another model: it changes \w*blocks\.0\.attn"):
+        model.load(str(tmp_path))
+    assert not adapter(model.pipeline.transformer)
+
+
 def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no pytorch_lora_weights"):
-        read_lora(tmp_path / FILE)
+        read_lora(tmp_path / LORA_FILE)
     trained("cogvideox").save(str(tmp_path))
-    assert read_lora(tmp_path / FILE)[1] == 2
+    assert read_lora(tmp_path / LORA_FILE)[1] == 2
     with pytest.raises(ValueError, match="take diffusers' format"):
         export_comfyui(tmp_path, tmp_path / "x.safetensors")
-    assert not (tmp_path / "x.safetensors").exists()
+    with pytest.raises(ValueError, match=r"end in \.safetensors"):
+        export_comfyui(tmp_path, tmp_path / "x.pt")
+    trained("wan22").save(str(tmp_path))
+    (tmp_path / LOW_NOISE_LORA).write_bytes(b"\x00" * 99)
+    with pytest.raises(ValueError, match="is damaged"):
+        export_comfyui(tmp_path, tmp_path / "x.safetensors")
+    assert not list(tmp_path.glob("x*"))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from policies.pipelines import POLICIES, build, policy
 from toys import toy_policy
 from worldr1.policies.noise import FAR_M, camera_conditioned, camera_noise, carry, coarse_depth, flow_back
 from worldr1.types import CameraPath, Prompt
@@ -113,3 +114,33 @@ def test_a_prompt_without_a_camera_gets_the_policys_own_noise() -> None:
     assert moved.shape == plain.shape
     frames = moved.view(policy.shape[0], -1)
     assert float((frames[0] * frames[1]).mean()) > 0.4
+
+
+@pytest.mark.parametrize("kind", [*sorted(POLICIES), "cogvideox-1.5"])
+def test_every_models_latents_follow_the_camera(kind: str) -> None:
+    """Whatever a latent cell stands for; CogVideoX 1.5 makes a latent frame before the clip, which rests."""
+    model = policy("cogvideox", build("cogvideox", patch_size_t=2)) if kind == "cogvideox-1.5" else policy(kind)
+    K = torch.from_numpy(intrinsics(48.0, model.height, model.width)).expand(model.num_frames, 3, 3)
+
+    def draw_latents(move: str, share: float) -> Tensor:
+        """``[n, frames', channels, h', w']``."""
+        prompt = Prompt("x", CameraPath(torch.from_numpy(camera_path(move, model.num_frames)), K))
+        initial = camera_conditioned(model, share)
+        tokens = torch.stack([initial(prompt, torch.Generator().manual_seed(k)) for k in range(40)])
+        assert tokens.shape[1:] == model.draw([torch.Generator()]).shape[1:]
+        latents = model.unpack(tokens)
+        return latents if kind.startswith("cogvideox") else latents.transpose(1, 2)
+
+    noise = draw_latents("truck right", 1.0)
+    for frame in noise.unbind(1):
+        assert abs(float(frame.mean())) < 5 / math.sqrt(frame.numel())
+        assert abs(float(frame.var()) - 1) < 5 * math.sqrt(2 / frame.numel())
+        beside = frame[..., 1:] * frame[..., :-1]
+        assert abs(float(beside.mean())) < 5 / math.sqrt(beside.numel())
+    own = noise[:, model.padding :]
+    assert own.shape[1] == (model.num_frames - 1) // model.compression(model.pipeline).frames + 1
+    assert all(torch.equal(frame, own[:, 0]) for frame in noise[:, : model.padding].unbind(1))
+    assert not torch.equal(own[:, 0], own[:, 1])
+    still = draw_latents("fixed", 1.0)
+    assert all(torch.equal(frame, still[:, 0]) for frame in still.unbind(1))
+    assert abs(float((still[:, 0] * draw_latents("fixed", 0.0)[:, 1]).mean())) < 0.05

@@ -51,7 +51,8 @@ class Train:
     """Train a text-to-video model with 3D rewards, measured before and after.
 
     Presets of the packaged model: demo, tiny, tiny-clean, debug. Of published ones: wan-1.3b, wan-1.3b-24gb, wan-5b,
-    wan-14b, ltx-2b, ltx-2b-24gb, cogvideox-5b, cogvideox-5b-24gb. The exit status is 1 when a guard fails.
+    wan-14b, wan2.2-14b, ltx-2b, ltx-2b-24gb, cogvideox-5b, cogvideox-5b-24gb, hunyuanvideo. The exit status is 1 when
+    a guard fails.
     """
 
     preset: Preset
@@ -70,6 +71,8 @@ class Train:
     """Prompts per iteration."""
     group: Annotated[int | None, arg(metavar="INT")] = None
     """Samples per prompt."""
+    camera_noise: Annotated[float | None, arg(metavar="SHARE")] = None
+    """How much of the initial noise, from 0 to 1, follows the camera path of the prompt while training."""
     rewards: Literal["local", "ray"] = "local"
     """Where clips are scored: in this process, or by actors of a Ray cluster (RAY_ADDRESS, else this machine)."""
     reward_workers: Annotated[int | None, arg(metavar="INT")] = None
@@ -140,7 +143,7 @@ class Export:
     lora: Annotated[Positional[Path], arg(metavar="DIR")]
     """Directory with pytorch_lora_weights.safetensors, as training saves it (diffusers reads that one itself)."""
     out: Path
-    """The file to write (.safetensors)."""
+    """The file to write (.safetensors); the LoRA of Wan 2.2's low-noise expert goes beside it."""
     format: Literal["comfyui"] = "comfyui"
     """Whose format."""
 
@@ -149,8 +152,8 @@ class Export:
 class Generate:
     """Make videos from a prompt, or from a file of prompts.
 
-    Beside every video a .json file says what it was made from. With --prompts an interrupted batch is continued by
-    the same command: videos that are there are left alone.
+    Beside every video a .json file says what it was made from and how it scores (as by worldr1 score). With --prompts
+    an interrupted batch is continued by the same command: videos that are there are left alone.
     """
 
     out: Path
@@ -174,13 +177,14 @@ class Generate:
     """Directory of a trained LoRA (with pytorch_lora_weights.safetensors)."""
     fuse: Flag = False
     """Add the LoRA into the weights: a video then costs what the base's does (bfloat16 rounds a little more)."""
-    guidance: float = 1.0
-    """Classifier-free guidance; 1 is none."""
-    steps: int = 12
+    guidance: Annotated[float | None, arg(metavar="FLOAT")] = None
+    """Classifier-free guidance; 1 is none. By default, here and below, what suits the model (of the tiny one: 1, 12
+    steps, 9 frames of 32 pixels; of a published one what its preset is evaluated with)."""
+    steps: Annotated[int | None, arg(metavar="INT")] = None
     """Steps of the sampler."""
-    frames: int = 9
+    frames: Annotated[int | None, arg(metavar="INT")] = None
     """Length of the clip; must suit the model's temporal compression."""
-    size: int = 32
+    size: Annotated[int | None, arg(metavar="INT")] = None
     """Height and width in pixels; must suit the model's spatial compression."""
     height: Annotated[int | None, arg(metavar="INT")] = None
     """In pixels, where it differs from --size."""

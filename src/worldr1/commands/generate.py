@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +15,26 @@ import torch
 import transformers.utils.logging
 from safetensors import SafetensorError
 
-from worldr1 import __version__
 from worldr1.commands.arguments import Generate as Arguments
 from worldr1.commands.best_of import Judge
+from worldr1.commands.requests import Request, requests_of
+from worldr1.commands.score import LEAST_SIDE
+from worldr1.commands.settings import Settings, settings_of
 from worldr1.plan import GENERATION, Job, available_memory, check_memory, make_plan
 from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory
+from worldr1.policies.lora_export import LORA_FILE
 from worldr1.policies.registry import open_pipeline, open_policy
-from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny_policy import PACKAGED
 from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt
 from worldr1.video import check_target, write_atomically, write_video
 
-LORA_FILE = "pytorch_lora_weights.safetensors"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One video to be made: the best of the samples with these seeds."""
-
-    text: str
-    seeds: tuple[int, ...]
-    path: Path
-
 
 def run_generate(arguments: Arguments) -> None:
     """Sample and write the clips, and print their names. Raises ``ValueError`` for what cannot be done."""
-    requests = _requests(arguments)
+    requests = requests_of(arguments)
     _check(arguments, requests)
-    settings = _settings(arguments)
+    settings = settings_of(arguments)
     if arguments.prompts is not None:
         there = [r for r in requests if _is_done(r, settings)]
         if there:
@@ -53,23 +44,22 @@ def run_generate(arguments: Arguments) -> None:
             return
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    policy = _open(arguments)
+    policy = _open(arguments, settings)
     if arguments.lora is not None:
         _load_lora(policy, arguments.lora)
         if arguments.fuse:
             policy.fuse()
     for text in dict.fromkeys(r.text for r in requests):
         _warn_about_words(policy, text)
-    judge = (
-        Judge(arguments.height or arguments.size, arguments.width or arguments.size) if arguments.best_of > 1 else None
-    )
+    can_tell = settings.frames > 1 and min(settings.height, settings.width) >= LEAST_SIDE
+    judge = Judge(settings.height, settings.width) if can_tell or arguments.best_of > 1 else None
     policy.prepare([r.text for r in requests])
     together = max(1, policy.batch // arguments.best_of)  # requests sampled at once
     for i in range(0, len(requests), together):
         _make(policy, requests[i : i + together], judge, settings)
 
 
-def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | None, settings: dict[str, Any]) -> None:
+def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | None, settings: Settings) -> None:
     """Sample, choose, write and print some requests."""
     prompts = [Prompt(r.text, seed=s) for r in requests for s in r.seeds]
     rollouts = iter(sample(policy, prompts, [p.seed for p in prompts]).rollouts)
@@ -80,7 +70,7 @@ def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | N
         print(request.path)
 
 
-def _write(request: Request, clip: Clip, chosen: int, scores: Sequence[float | None], settings: dict[str, Any]) -> None:
+def _write(request: Request, clip: Clip, chosen: int, scores: Sequence[float | None], settings: Settings) -> None:
     """The video, then what it was made from: where that is, the video is whole."""
     request.path.parent.mkdir(parents=True, exist_ok=True)
     write_video(clip.video, clip.fps, request.path)
@@ -89,7 +79,7 @@ def _write(request: Request, clip: Clip, chosen: int, scores: Sequence[float | N
         "seed": request.seeds[chosen],
         "score": scores[chosen],
         "candidates": [{"seed": s, "score": x} for s, x in zip(request.seeds, scores, strict=True)],
-        "settings": settings,
+        "settings": asdict(settings),
     }
     write_atomically((json.dumps(made, indent=2, allow_nan=False) + "\n").encode(), _beside(request.path))
 
@@ -98,7 +88,7 @@ def _beside(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _is_done(request: Request, settings: dict[str, Any]) -> bool:
+def _is_done(request: Request, settings: Settings) -> bool:
     """Whether a video of this request is there; raises ``ValueError`` where one of another request is."""
     path = _beside(request.path)
     if not path.exists() or not request.path.exists():
@@ -108,90 +98,13 @@ def _is_done(request: Request, settings: dict[str, Any]) -> bool:
         same = (made["prompt"], [c["seed"] for c in made["candidates"]], made["settings"])
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} was not written by worldr1 generate; choose another --out") from error
-    if same != (request.text, list(request.seeds), settings):
+    if same != (request.text, list(request.seeds), asdict(settings)):
         raise ValueError(f"{request.path} was made with other settings; choose another --out or delete it")
     return True
 
 
-def _settings(arguments: Arguments) -> dict[str, Any]:
-    return {
-        "model": arguments.model or "packaged tiny",
-        "lora": None if arguments.lora is None else str(arguments.lora),
-        "fuse": arguments.fuse,
-        "guidance": arguments.guidance,
-        "steps": arguments.steps,
-        "frames": arguments.frames,
-        "height": arguments.height or arguments.size,
-        "width": arguments.width or arguments.size,
-        "fps": arguments.fps,
-        "worldr1": __version__,
-    }
-
-
-# --- what is asked for -----------------------------------------------------------------------------------------
-
-
-def targets(out: Path, num: int) -> list[Path]:
-    """The files to write: ``x.mp4``, or ``x-0.mp4``, ``x-1.mp4``, ... for several."""
-    return [out] if num == 1 else [out.with_name(f"{out.stem}-{i}{out.suffix}") for i in range(num)]
-
-
-def _requests(arguments: Arguments) -> list[Request]:
-    if (arguments.prompt is None) == (arguments.prompts is None):
-        raise ValueError("generate needs either --prompt TEXT or --prompts FILE")
-    if arguments.prompt is not None:
-        entries = [(arguments.prompt, arguments.seed, arguments.out)]
-    else:
-        assert arguments.prompts is not None
-        if arguments.out.suffix:
-            raise ValueError(f"with --prompts, --out is a directory; {arguments.out} looks like a file")
-        entries = read_prompts(arguments.prompts, arguments.out, arguments.seed)
-    out = []
-    for text, seed, path in entries:
-        for i, target in enumerate(targets(path, arguments.num)):
-            first = seed + i * arguments.best_of
-            out.append(Request(text, tuple(range(first, first + arguments.best_of)), target))
-    return out
-
-
-def read_prompts(file: Path, out: Path, seed: int) -> list[tuple[str, int, Path]]:
-    """Text, seed and target of every line of a JSONL file; raises ``ValueError`` that names the first bad line."""
-    if not file.is_file():
-        raise ValueError(f"no such file: {file}; --prompts takes a JSONL file")
-    entries: list[tuple[str, int, Path]] = []
-    for number, line in enumerate(file.read_text().splitlines()):
-        if not line.strip():
-            continue
-        where = f"{file}, line {number + 1}"
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f'{where} is not JSON ({error}); write {{"prompt": "..."}}') from error
-        if not isinstance(entry, dict) or not isinstance(entry.get("prompt"), str):
-            raise ValueError(f'{where} has no prompt; write {{"prompt": "..."}}')
-        if unknown := set(entry) - {"prompt", "seed", "name"}:
-            raise ValueError(f"{where} has unknown keys: {', '.join(sorted(unknown))}; use prompt, seed and name")
-        name, own = entry.get("name", f"{number:05d}"), entry.get("seed", seed)
-        if not isinstance(name, str) or not re.fullmatch(r"[\w.-]*\w", name):
-            raise ValueError(f"{where}: {name!r} is no file name; use letters, digits, dot, dash and underscore")
-        if type(own) is not int:
-            raise ValueError(f"{where}: the seed must be a whole number, not {own!r}")
-        target = out / f"{name}.mp4"
-        if target in [e[2] for e in entries]:
-            raise ValueError(f"{where}: the name {name} is taken by an earlier line")
-        entries.append((entry["prompt"], own, target))
-    if not entries:
-        raise ValueError(f"{file} holds no prompts")
-    return entries
-
-
 def _check(arguments: Arguments, requests: Sequence[Request]) -> None:
     """Everything that can be refused before the model is loaded."""
-    for name in ("num", "best_of", "steps", "frames", "size", "height", "width", "fps"):
-        value = getattr(arguments, name)
-        if value is not None and (value < 1 if name != "fps" else value <= 0):
-            least = "at least 1" if name != "fps" else "more than 0"
-            raise ValueError(f"--{name.replace('_', '-')} must be {least}, not {value}")
     for request in requests:
         if not request.text.strip():
             raise ValueError("the prompt is empty; say what the video should show")
@@ -207,11 +120,10 @@ def _check(arguments: Arguments, requests: Sequence[Request]) -> None:
 # --- the model -------------------------------------------------------------------------------------------------
 
 
-def _open(arguments: Arguments) -> DiffusersPolicy:
+def _open(arguments: Arguments, settings: Settings) -> DiffusersPolicy:
     device = torch.device("cuda" if torch.cuda.is_available() and arguments.model is not None else "cpu")
-    sampler = SamplerConfig(steps=arguments.steps, window=1, window_end=1, guidance=arguments.guidance)
     memory = Memory(offload=arguments.save_memory, tiling=arguments.save_memory)
-    height, width = arguments.height or arguments.size, arguments.width or arguments.size
+    frames, height, width, sampler = settings.frames, settings.height, settings.width, settings.sampler
     if arguments.model is None:
         from worldr1.presets import load_tiny
 
@@ -221,14 +133,14 @@ def _open(arguments: Arguments) -> DiffusersPolicy:
         pipeline: Any = load_tiny()
     else:  # refused before gigabytes are read
         dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-        job = Job(arguments.frames, height, width, sampler, 1, 1, 1, 1, memory=memory, number_bytes=dtype.itemsize)
+        job = Job(frames, height, width, sampler, 1, 1, 1, 1, memory=memory, number_bytes=dtype.itemsize)
         check_memory(make_plan(arguments.model, job), available_memory(device), GENERATION)
         pipeline = open_pipeline(arguments.model, dtype)
     policy = open_policy(
-        pipeline, sampler, num_frames=arguments.frames, height=height, width=width, device=device, memory=memory
+        pipeline, sampler, num_frames=frames, height=height, width=width, device=device, memory=memory, exact=True
     )
-    if arguments.fps is not None:
-        policy.fps = arguments.fps
+    if settings.fps is not None:
+        policy.fps = settings.fps
     return policy
 
 
@@ -237,7 +149,7 @@ def _load_lora(policy: DiffusersPolicy, directory: Path) -> None:
         policy.load(str(directory))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise ValueError(f"the LoRA in {directory} is damaged or of another model: {error}") from error
-    if not getattr(policy.pipeline.transformer, "peft_config", None):
+    if not getattr(policy.pipeline.transformer, "peft_config", None):  # of a format that `check_fits` cannot read
         raise ValueError(f"the LoRA in {directory} changes nothing in this model; it belongs to another one")
 
 

@@ -10,8 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from worldr1.commands.arguments import Publish
 from worldr1.policies.card import write_card
-
-LORA_FILE = "pytorch_lora_weights.safetensors"
+from worldr1.policies.lora_export import LORA_FILE
 
 
 def run_publish(arguments: Publish) -> None:

@@ -99,8 +99,7 @@ def score_file(path: Path, header: Header, reward: WorldReward | None, prompt: s
 
     Raises ``ValueError`` that names the file.
     """
-    moves = parse_camera(prompt) if prompt is not None else []
-    still = bool(moves) and not any(move.kind.startswith(_TRANSLATING) for move in moves)
+    still = prompt is not None and owes_no_parallax(prompt)
     large = min(header.size) >= SHORT_SIDE
     measured = measure_file(path, header) if reward is None or large else None
     classical = score_measured(measured.measured, fixed_camera=still) if measured is not None else None
@@ -121,6 +120,12 @@ def score_file(path: Path, header: Header, reward: WorldReward | None, prompt: s
     if measured is None:
         return ScoredVideo(path, header, score, len(frames.pixels), len(frames.pixels) / frames.fps, None)
     return ScoredVideo(path, header, score, len(frames.pixels), measured.seconds, measured.measured)
+
+
+def owes_no_parallax(prompt: str) -> bool:
+    """Whether a prompt speaks of the camera and asks for no travel."""
+    moves = parse_camera(prompt)
+    return bool(moves) and not any(move.kind.startswith(_TRANSLATING) for move in moves)
 
 
 def _together(learned: Score, classical: Score) -> Score:

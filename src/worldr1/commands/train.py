@@ -24,6 +24,8 @@ from worldr1.train.algorithms import make_algorithm
 from worldr1.train.config import TrainConfig
 from worldr1.train.metrics import Row
 
+_SETTINGS = ("seed", "iterations", "prompts", "group", "camera_noise")  # of every preset
+_LEAST = {"iterations": 1, "prompts": 1, "held_out": 2}  # of fewer held-out prompts there is no interval
 _REAL_ONLY = ("model", "frames", "height", "width", "held_out", "optimizer", "reward_stack", "depth_model", "judge")
 
 
@@ -47,15 +49,19 @@ def run_train(arguments: Train) -> int:
             raise ValueError(f"--{name.replace('_', '-')} is for published models; {arguments.preset} has its own")
     if arguments.dry_run:
         raise ValueError("--dry-run plans runs on published models, for example: worldr1 train wan-1.3b --dry-run")
-    changes = {k: getattr(arguments, k) for k in ("seed", "iterations", "prompts", "group", "algorithm")}
+    changes = {k: getattr(arguments, k) for k in (*_SETTINGS, "algorithm")}
     preset = override(get_preset(arguments.preset), **changes)
     preset = replace(preset, train=_scored(preset.train, arguments))
     return run_everywhere(preset, arguments.out, command_line(arguments), arguments.on_hack)
 
 
 def _train_published(arguments: Train) -> int:
+    for name, least in _LEAST.items():
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, not {value}")
     shape = {"num_frames": arguments.frames, "height": arguments.height, "width": arguments.width}
-    training = {k: getattr(arguments, k) for k in ("seed", "iterations", "prompts", "group", "optimizer")}
+    training = {k: getattr(arguments, k) for k in (*_SETTINGS, "optimizer")}
     preset = override_real(get_real_preset(arguments.preset), {**shape, "num_eval": arguments.held_out}, training)
     if arguments.algorithm is not None:
         preset = replace(preset, train=replace(preset.train, algorithm=make_algorithm(arguments.algorithm)))

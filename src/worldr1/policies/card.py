@@ -8,6 +8,7 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
+from worldr1.policies.lora_export import LOW_NOISE_LORA
 from worldr1.policies.published import PUBLISHED
 
 _BODY = """
@@ -18,7 +19,7 @@ A LoRA for [{base}](https://huggingface.co/{base}), trained with [worldr1](https
 
 ```python
 pipeline = DiffusionPipeline.from_pretrained("{base}")
-pipeline.load_lora_weights("{repository}")
+{load}
 ```
 
 ## Measured
@@ -37,6 +38,11 @@ The adapter comes under the licence of its base, {licence}{link}.
 """
 
 
+def is_known(base: str) -> bool:
+    """Whether the licence of a base model is known here."""
+    return any(model.hub == base for model in PUBLISHED.values())
+
+
 def base_licence(base: str, licence: str | None = None) -> tuple[str, str]:
     """Identifier and link of a base model's licence; raises ``ValueError`` when it is neither known nor given."""
     for model in PUBLISHED.values():
@@ -44,7 +50,7 @@ def base_licence(base: str, licence: str | None = None) -> tuple[str, str]:
             return licence or model.licence, model.licence_link
     if licence is None:
         raise ValueError(f"the licence of {base} is not known here; say it with --licence, as its hub page states it")
-    return licence, ""
+    return licence, f"https://huggingface.co/{base}" if licence == "other" else ""
 
 
 def write_card(
@@ -70,10 +76,14 @@ def write_card(
         pipeline_tag="text-to-video",
         tags=["lora", "text-to-video", "worldr1"],
     )
+    load = [f'pipeline.load_lora_weights("{repository}")']
+    if (directory / LOW_NOISE_LORA).is_file():
+        second = f'weight_name="{LOW_NOISE_LORA}", load_into_transformer_2=True'
+        load.append(f'pipeline.load_lora_weights("{repository}", {second})')
     body = _BODY.format(
         title=repository.rsplit("/", 1)[-1],
         base=base,
-        repository=repository,
+        load="\n".join(load),
         version=results["version"],
         rows="\n".join(rows),
         command=results["command"],

@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,10 +23,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from worldr1.policies.codec import to_video
+from worldr1.policies.lora_export import LORA_FILE, check_fits
 from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.text_cache import TextCache, fingerprint
 
 _DECODED_AT_ONCE = 2**20  # values of videos
+Network = Callable[..., Tensor]  # (tokens, step, *text) → tokens
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class DiffusersPolicy(abc.ABC):
     lora_targets: ClassVar[tuple[str, ...]] = ("to_q", "to_k", "to_v", "to_out.0")
     native_fps: ClassVar[float]
     text_length: ClassVar[int]  # tokens; longer prompts are cut
+    padding: int = 0  # latent frames before the clip's own, which are made and thrown away
     joint_guidance: ClassVar[bool] = True  # both terms of the guidance in one batch, as the model's own pipeline does
 
     def __init__(
@@ -181,16 +184,19 @@ class DiffusersPolicy(abc.ABC):
         self.save_adapter(self.pipeline.transformer, directory)
 
     def save_adapter(self, transformer: Any, directory: str, **options: Any) -> None:
+        settings = transformer.peft_config["default"].to_dict()
+        settings["target_modules"] = sorted(settings["target_modules"])  # a set's order differs between processes
         self.pipeline.save_lora_weights(
             directory,
             transformer_lora_layers=get_peft_model_state_dict(transformer),
             # without it a reader takes alpha for the rank, and the adapter comes back at half its strength
-            transformer_lora_adapter_metadata=transformer.peft_config["default"].to_dict(),
+            transformer_lora_adapter_metadata=settings,
             **options,
         )
 
     def load(self, directory: str) -> None:
-        """Attach the LoRA of `save`; raises ``OSError`` when there is none."""
+        """Attach the LoRA of `save`; raises ``OSError`` when there is none, ``ValueError`` for another model's."""
+        check_fits(Path(directory) / LORA_FILE, self.pipeline.transformer)
         self.pipeline.load_lora_weights(directory)
 
     def fuse(self) -> None:
@@ -235,33 +241,43 @@ class DiffusersPolicy(abc.ABC):
     # --- velocity and decoding ------------------------------------------------------------------------------
 
     def velocity(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
-        """Velocity of tokens ``[n, tokens, channels]`` at a step of the schedule, with guidance where asked for.
+        """Velocity of tokens ``[n, tokens, channels]`` at a step of the schedule, with guidance where asked for."""
+        return self.evaluate(self.predict, x, step, *text)
+
+    def evaluate(self, network: Network, x: Tensor, step: int, *text: Tensor) -> Tensor:
+        """What ``network`` (`predict`, or a like of it) says of tokens ``[n, tokens, channels]``, with guidance.
 
         With gradients and `Memory.replay_batch`, parts of the batch are computed again one by one in the backward
         pass, so that memory does not grow with the batch.
         """
-        if missing := max(0, self.least_rows - len(x)):  # repeats of the last sample, whose velocities are dropped
+        if missing := max(0, self.least_rows - len(x)):  # repeats of the last sample, whose results are dropped
             filled = [torch.cat([t, t[-1:].expand(missing, *t.shape[1:])]) for t in (x, *text)]
-            return self.velocity(filled[0], step, *filled[1:])[: len(x)]
+            return self.evaluate(network, filled[0], step, *filled[1:])[: len(x)]
         size = self.memory.replay_batch
         if size is None or len(x) <= size or not torch.is_grad_enabled():
-            return self._guided(x, step, *text)
+            return self._guided(network, x, step, *text)
         parts = []
         for i in range(0, len(x), size):
-            part = slice(i, i + size)
-            parts.append(checkpoint(self._guided, x[part], step, *(t[part] for t in text), use_reentrant=False))
+            own = (x[i : i + size], step, *(t[i : i + size] for t in text))
+            parts.append(checkpoint(self._guided, network, *own, use_reentrant=False))
         return torch.cat(parts)
 
-    def _guided(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
+    def _guided(self, network: Network, x: Tensor, step: int, *text: Tensor) -> Tensor:
         if self.sampler.guidance == 1:
-            return self.predict(x, step, *text)
+            return network(x, step, *text)
         null = [t.expand(len(x), *t.shape[1:]) for t in self.embed([""])]
         if self.joint_guidance:
-            both = self.predict(x.repeat(2, 1, 1), step, *(torch.cat(pair) for pair in zip(null, text, strict=True)))
+            both = network(x.repeat(2, 1, 1), step, *(torch.cat(pair) for pair in zip(null, text, strict=True)))
             without, with_text = both.chunk(2)
         else:
-            with_text, without = self.predict(x, step, *text), self.predict(x, step, *null)
+            with_text, without = network(x, step, *text), network(x, step, *null)
         return without + self.sampler.guidance * (with_text - without)
+
+    def denoise(self, x: Tensor, *text: Tensor) -> Tensor:
+        """Clean tokens of noise ``x``, both ``[n, tokens, channels]`` on the CPU, by the ODE as the pipeline has it."""
+        for i in range(self.sampler.steps):
+            x = x + (self.sigmas[i + 1] - self.sigmas[i]) * self.velocity(x.to(self.device), i, *text).cpu()
+        return x
 
     def draw(self, generators: Sequence[torch.Generator]) -> Tensor:
         """Standard normal tokens, drawn in the model's layout: the noise that its own pipeline draws for the seed."""

@@ -66,18 +66,22 @@ def camera_noise(
     num_pixels: tuple[int, int],
     share: float,
     generator: torch.Generator,
+    padding: int = 0,
 ) -> Tensor:
     """Noise ``[channels, frames', h', w']`` whose cells follow the camera's motion from latent frame to latent frame.
 
     White noise at several subcells per latent cell is carried along the flow of the coarse depth and summed over
     each cell, divided by the square root of their number. Every entry is N(0, 1), entries of one frame are
     independent, and entries along the flow correlate by ``share``² times the part of a cell that is still there.
-    ``num_pixels`` (height, width) are those that ``camera.K`` is for. After the noise warping of World-R1 and
+    ``num_pixels`` (height, width) are those that ``camera.K`` is for; the first ``padding`` latent frames come before
+    the clip's own. After the noise warping of World-R1 and
     Go-with-the-Flow (Burgert et al. 2025, arXiv:2501.08331), by transport in the place of interpolation.
     """
     frames, height, width = shape
     size = (height * _SUBCELLS, width * _SUBCELLS)
-    steps = torch.linspace(0, len(camera.c2w) - 1, frames).round().long()
+    # causal codecs: the first latent frame is the first frame, the last stands for the last few
+    own = torch.linspace(0, len(camera.c2w) - 1, frames - padding).round().long()
+    steps = torch.cat([torch.zeros(padding, dtype=torch.long), own])
     scale = torch.tensor([size[1] / num_pixels[1], size[0] / num_pixels[0], 1.0]).to(camera.K)
     path = CameraPath(camera.c2w[steps], camera.K[steps] * scale[:, None])
     fine = torch.randn(channels, *size, generator=generator)
@@ -98,7 +102,7 @@ def camera_conditioned(policy: DiffusersPolicy, share: float) -> Callable[[Promp
             return policy.draw([generator])[0]
         channels = policy.draw([torch.Generator()]).shape[-1]
         pixels = (policy.height, policy.width)
-        noise = camera_noise(prompt.camera, policy.shape, channels, pixels, share, generator)
+        noise = camera_noise(prompt.camera, policy.shape, channels, pixels, share, generator, policy.padding)
         return noise.flatten(1).T.contiguous()
 
     return initial

@@ -19,6 +19,13 @@ _T5_XXL = {
 }
 _T5 = {"_class_name": "T5EncoderModel", "vocab_size": 32128, **_T5_XXL}
 _UMT5 = {"_class_name": "UMT5EncoderModel", "vocab_size": 256384, **_T5_XXL}
+_WAN_14B = {
+    "_class_name": "WanTransformer3DModel",
+    "num_attention_heads": 40,
+    "attention_head_dim": 128,
+    "ffn_dim": 13824,
+    "num_layers": 40,
+}
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,9 @@ class Published:
     licence_link: str
     pipeline: str
     transformer: dict[str, Any]
-    text_encoder: dict[str, Any]
+    text_encoder: dict[str, Any]  # the large one, where there are two
     vae: dict[str, Any]
+    experts: int = 1  # transformers of this configuration
 
 
 PUBLISHED = {
@@ -55,15 +63,19 @@ PUBLISHED = {
         "apache-2.0",
         "",
         "WanPipeline",
-        {
-            "_class_name": "WanTransformer3DModel",
-            "num_attention_heads": 40,
-            "attention_head_dim": 128,
-            "ffn_dim": 13824,
-            "num_layers": 40,
-        },
+        _WAN_14B,
         _UMT5,
         {"_class_name": "AutoencoderKLWan"},
+    ),
+    "wan2.2-14b": Published(
+        "Wan-AI/Wan2.2-T2V-A14B-Diffusers",
+        "apache-2.0",
+        "",
+        "WanPipeline",
+        _WAN_14B,
+        _UMT5,
+        {"_class_name": "AutoencoderKLWan"},
+        experts=2,
     ),
     "wan-5b": Published(
         "Wan-AI/Wan2.2-TI2V-5B-Diffusers",
@@ -114,5 +126,22 @@ PUBLISHED = {
         },
         _T5,
         {"_class_name": "AutoencoderKLCogVideoX"},
+    ),
+    "hunyuanvideo": Published(
+        "hunyuanvideo-community/HunyuanVideo",
+        "other",
+        "https://huggingface.co/tencent/HunyuanVideo/blob/main/LICENSE",
+        "HunyuanVideoPipeline",
+        {"_class_name": "HunyuanVideoTransformer3DModel"},
+        {
+            "_class_name": "LlamaModel",
+            "vocab_size": 128320,
+            "hidden_size": 4096,
+            "intermediate_size": 14336,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+        },
+        {"_class_name": "AutoencoderKLHunyuanVideo"},
     ),
 }

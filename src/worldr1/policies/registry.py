@@ -94,14 +94,18 @@ def open_policy(
     height: int,
     width: int,
     device: str | torch.device = "cpu",
+    exact: bool = False,
     **options: Any,
 ) -> DiffusersPolicy:
     """The policy of an opened pipeline; ``options`` are `DiffusersPolicy`'s. A tiny LTX-Video gets its own policy.
 
-    Raises ``ValueError`` for shapes that the model cannot make.
+    ``exact`` forgoes what is the pipeline's own result up to rounding only. Raises ``ValueError`` for shapes that the
+    model cannot make.
     """
     name = type(pipeline).__name__
-    if name == "LTXPipeline" and is_tiny(pipeline):
+    if name == "WanPipeline":
+        options["trim_text"] = not exact
+    if name == "LTXPipeline" and is_tiny(pipeline.vae.config):
         if height != width:
             raise ValueError("the tiny model makes square videos; use --size in the place of --height and --width")
         return TinyPolicy(pipeline, sampler, num_frames=num_frames, size=height)

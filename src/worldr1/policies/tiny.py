@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKLLTXVideo, FlowMatchEulerDiscreteScheduler, LTXPipeline, LTXVideoTransformer3DModel
@@ -48,10 +49,9 @@ def build_codec(config: TinyConfig) -> AutoencoderKLLTXVideo:
     )
 
 
-def is_tiny(pipeline: LTXPipeline) -> bool:
-    """Whether a pipeline was built here: only this codec compresses time by 2 and space by 8."""
-    codec = pipeline.vae.config
-    return (codec.temporal_compression_ratio, codec.spatial_compression_ratio) == (2, 8)
+def is_tiny(codec: Mapping[str, Any]) -> bool:
+    """Whether a pipeline was built here, by its codec's configuration: only this one is 2x in time and 8x in space."""
+    return (codec.get("temporal_compression_ratio"), codec.get("spatial_compression_ratio")) == (2, 8)
 
 
 def build_tokenizer(words: Sequence[str]) -> PreTrainedTokenizerFast:

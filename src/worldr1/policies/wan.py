@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -14,9 +15,9 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor, WanT
 from torch import Tensor, nn
 
 from worldr1.policies.diffusers_policy import Compression, DiffusersPolicy
+from worldr1.policies.lora_export import LOW_NOISE_LORA
 
 _FPS_5B = 24.0
-LOW_NOISE_LORA = "pytorch_lora_weights_transformer_2.safetensors"
 
 
 class _Embedding(WanTimeTextImageEmbedding):  # type: ignore[misc]
@@ -130,9 +131,12 @@ class WanPolicy(DiffusersPolicy):
                 self.save_adapter(part, directory, weight_name=LOW_NOISE_LORA)
 
     def load(self, directory: str) -> None:
-        """Attach the LoRA of `save`; raises ``OSError`` when there is none."""
+        """Attach the LoRA of `save`; raises ``OSError`` when there is none, ``ValueError`` for one expert too many."""
+        has_second = (Path(directory) / LOW_NOISE_LORA).is_file()
+        if has_second and self.pipeline.transformer_2 is None:
+            raise ValueError(f"the LoRA in {directory} is for Wan 2.2's two experts; this model has one transformer")
         super().load(directory)
-        if self.pipeline.transformer_2 is not None and self.pipeline.transformer_2 in self.adapted():
+        if has_second:
             self.pipeline.load_lora_weights(directory, weight_name=LOW_NOISE_LORA, load_into_transformer_2=True)
 
     # --- text, velocity, decoding --------------------------------------------------------------------------

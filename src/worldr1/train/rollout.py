@@ -10,7 +10,7 @@ from torch import Tensor
 
 from worldr1.policies.codec import to_video
 from worldr1.policies.diffusers_policy import DiffusersPolicy
-from worldr1.policies.sde import follow, log_prob, mean_std
+from worldr1.policies.sde import Drawn, follow, log_prob, mean_std
 from worldr1.types import Clip, Prompt, Rollout, Step
 
 Ready = Callable[[Sequence[Rollout]], None]
@@ -86,16 +86,21 @@ def _sample(
     else:
         x = torch.stack([initial(p, g) for p, g in zip(prompts, starts, strict=True)])
     text = policy.embed([p.text for p in prompts])
-    # the drawn steps are computed on the CPU, where `replay` computes the same again
-    latents, drawn, kept = follow(
-        lambda x, i: policy.velocity(x.to(policy.device), i, *text).cpu(),
-        x,
-        policy.sigmas,
-        policy.sampler,
-        window,
-        lambda: policy.draw(draws),
-        keep,
-    )
+    drawn: list[Drawn] = []
+    kept: dict[int, Tensor] = {}
+    if window or keep:
+        # the drawn steps are computed on the CPU, where `replay` computes the same again
+        latents, drawn, kept = follow(
+            lambda x, i: policy.velocity(x.to(policy.device), i, *text).cpu(),
+            x,
+            policy.sigmas,
+            policy.sampler,
+            window,
+            lambda: policy.draw(draws),
+            keep,
+        )
+    else:
+        latents = policy.denoise(x, *text)
     video = policy.decode(latents.to(policy.device))
     rollouts = [
         Rollout(
