@@ -25,9 +25,9 @@ _PATIENCE_S = 20.0  # for companions to end by themselves, after an interrupt fo
 def on_every_core(arguments: Sequence[str], samples: int) -> Iterator[None]:
     """Inside, this process is the main one of several that carry out ``worldr1 arguments``, each on its own core.
 
-    A small model gains almost nothing from a second thread, and almost twice the speed from a second process. The
-    others are started here and ended when the block is left. Nothing is started on a GPU, on one core, under a
-    launcher, or where the ``samples`` of an iteration would not divide evenly.
+    A small model gains more from a second process than from a second thread (docs/results.md). The others are started
+    here and ended when the block is left. Nothing is started on a GPU, on one core, under a launcher, or where the
+    ``samples`` of an iteration would not divide evenly.
     """
     most = min(usable_cpus(), 1 + _MOST_COMPANIONS)
     count = next(n for n in range(most, 0, -1) if samples % n == 0)
