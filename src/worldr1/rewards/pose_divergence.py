@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worldr1.geometry.camera import lift, pixel_grid, project, transform
+from worldr1.geometry.camera import lift, project, transform
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.motion_field import fit_motion, motion_field, thinning
 from worldr1.rewards.term import TermResult, masked_mean
-from worldr1.rewards.tracks import told_apart
 
 TAU = 0.8  # divergence, relative to the length of the flow, that brings the score to 1/e
 _SIDE = 3  # regions per side
@@ -44,10 +43,7 @@ def pose_divergence_term(evidence: Evidence) -> TermResult:
     source = lift(evidence.depth_m[:, :-1].flatten(0, 1), K)[thin]
     moved = transform(step, source)
     flow = evidence.forward_px.flatten(0, 1)[thin]
-    grid = pixel_grid(h, w, evidence.ego_px)
-    frames = (evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1))
-    apart = told_apart(*frames, *(grid + x.flatten(0, 1) for x in (evidence.forward_px, evidence.ego_px)))
-    error = ((flow - (project(moved, K) - project(source, K))) * apart[thin][..., None]).flatten(1, 2)
+    error = (flow - (project(moved, K) - project(source, K))).flatten(1, 2)
     good = (evidence.visible_flow() & ~evidence.dynamic[:, :-1]).flatten(0, 1)[thin]
     good = (good & (source[..., 2] < _FAR_M) & (moved[..., 2] > 0.05)).flatten(1)
     field = motion_field(moved, K).flatten(1, 2)

@@ -57,7 +57,7 @@ def _surface_errors(evidence: Evidence) -> list[Tensor]:
             high = sample(farthest[:, t, None], pixels)[:, 0, :, 0]
             within = inside(pixels, h, w)[..., 0] & (local[:, :, 0, 2] > 0.05)
             hidden = ~within | (high < _NEARER * z)
-            moving = sample(evidence.dynamic[:, t, None].float(), pixels)[:, 0, :, 0] > 0
+            moving = sample(evidence.dynamic[:, t, None].to(pixels), pixels)[:, 0, :, 0] > 0
             back = ~hidden & (run >= k) & open_ & (t > start)
             if bool(back.any()):
                 away = distance_to_path(centres[:, t], centres[:, :t])  # [b, t-1]

@@ -8,7 +8,7 @@ from torch.nn.functional import max_pool2d
 
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
-from worldr1.rewards.tracks import FAR_M, expected, followed, spread_starts, told_apart
+from worldr1.rewards.tracks import FAR_M, expected, followed, spread_starts
 
 HALF = 0.06  # share of the picture that goes its own way that brings the score to a half
 _FULL_OF_DIAGONAL = 0.012  # a pixel this far from where it should be goes its own way entirely
@@ -29,7 +29,6 @@ def _astray(evidence: Evidence, gap: int) -> tuple[Tensor, Tensor]:
         resting, depth = expected(evidence, t, t + gap)
         seen = trusted & (evidence.depth_m[:, t] < FAR_M) & (depth > 0.05)
         error = ((landing - resting).norm(dim=-1) / (h**2 + w**2) ** 0.5).where(seen, 0.0)
-        error = error * told_apart(evidence.video[:, t], evidence.video[:, t + gap], landing, resting)
         # flow at an edge is a mixture of two surfaces': what is a pixel wide is no mover
         errors.append(-max_pool2d(-error, 3, stride=1, padding=1))
         told.append(seen)

@@ -61,7 +61,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED),
         TermSpec("pose_divergence", applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
-        TermSpec("reappearance"),
+        TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
         TermSpec("photometric"),
         TermSpec("smoothness"),
         TermSpec("semantic", weight=0.5),

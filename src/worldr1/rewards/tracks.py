@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 
 if TYPE_CHECKING:  # evidence is made with these
     from worldr1.rewards.evidence import Evidence
 
-_SPEAKS = 0.04  # difference of colours that speaks as loudly as any
 FAR_M = 15.0  # of metric depth; beyond it depth says nothing about motion
 
 
@@ -38,18 +36,6 @@ def expected(evidence: Evidence, start: int, end: int) -> tuple[Tensor, Tensor]:
     """Landings ``[b, h, w, 2]`` in frame ``end`` of what rests in ``start``, and its depth ``[b, h, w]`` there."""
     points = transform(evidence.between(start, end), lift(evidence.depth_m[:, start], evidence.K))
     return project(points, evidence.K), points[..., 2]
-
-
-def told_apart(source: Tensor, target: Tensor, landing: Tensor, resting: Tensor) -> Tensor:
-    """How much colours speak for ``landing`` and against ``resting`` (both ``[b, h, w, 2]``), 0 to 1: ``[b, h, w]``.
-
-    Of frames ``[b, 3, h, w]``. Where nothing varies flow is a guess, and finely textured ground is matched to its like:
-    both places then look the same, and what may rest is taken to rest.
-    """
-    wrong = [(sample(target, place) - source).abs().mean(1, keepdim=True) for place in (resting, landing)]
-    by_rest, by_flow = (avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)[:, 0] for x in wrong)
-    share: Tensor = ((by_rest - by_flow) / _SPEAKS).clamp(0, 1)
-    return share
 
 
 def spread_starts(num_frames: int, gap: int, count: int) -> list[int]:
