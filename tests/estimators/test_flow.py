@@ -19,3 +19,18 @@ def test_both_ways_at_once_is_each_way_by_itself() -> None:
     for i, clip in enumerate(video):
         assert torch.equal(both[0, i], flow(clip[:-1], clip[1:]))
         assert torch.equal(both[1, i], flow(clip[1:], clip[:-1]))
+
+
+def test_a_fast_pan_is_followed_from_the_whole_pictures_shift() -> None:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 12, 24, generator=generator)
+    wide = torch.nn.functional.interpolate(coarse, (64, 128), mode="bicubic", align_corners=False).clamp(0, 1)
+    first, second = wide[..., 40:104], wide[..., 22:86]  # 18 of 64 pixels: too far for the coarsest scale
+    true = torch.tensor([18.0, 0.0])
+    middle = (slice(None), slice(8, -8), slice(8, 36))  # what is still in the picture
+
+    def error(flow: DISFlow) -> float:
+        return float((flow(first, second) - true).norm(dim=-1)[middle].median())
+
+    assert error(DISFlow(shifted=True)) < 0.5
+    assert error(DISFlow()) > 3

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldr1.rewards.camera import camera_term
+from worldr1.rewards.camera import camera_term, obedience_guard
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.term import Term
 from worldr1.types import CameraPath, Prompt
 from worldr1.worlds.tiny.motion import FIXED, MOVES, camera_path
 
@@ -31,7 +32,7 @@ def asking(move: str, frames: int = 9) -> Prompt:
     return Prompt(move, CameraPath(c2w, torch.eye(3).expand(frames, 3, 3)))
 
 
-def score(found: Tensor, prompt: Prompt | None) -> float | None:
+def score(found: Tensor, prompt: Prompt | None, term: Term = camera_term) -> float | None:
     f = len(found)
     nothing = torch.zeros(1, f, 2, 2)
     evidence = Evidence(
@@ -45,7 +46,7 @@ def score(found: Tensor, prompt: Prompt | None) -> float | None:
         dynamic=nothing > 1,
         prompts=[prompt],
     )
-    result = camera_term(evidence)
+    result = term(evidence)
     return float(result.values[0]) if bool(result.applicable[0]) else None
 
 
@@ -89,3 +90,14 @@ def test_it_abstains_without_a_path_or_with_one_of_another_length() -> None:
     assert score(path("push in"), None) is None
     assert score(path("push in"), Prompt("a box")) is None
     assert score(path("push in"), asking("push in", frames=5)) is None
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_who_roughly_obeys_is_not_guarded_against_and_a_loop_is(move: str) -> None:
+    assert score(path(move, magnitude=0.6), asking(move), obedience_guard) == 1
+    assert score(path(move), None, obedience_guard) is None
+    to_and_fro = [min(t % 6, 6 - t % 6) for t in range(17)]
+    for broken in (path(move, 17)[to_and_fro], path(move, 17, magnitude=0.0)):
+        value = score(broken, asking(move, 17), obedience_guard)
+        assert value is not None
+        assert value < 0.35
