@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 from policies.pipelines import policy
 from worldr1.commands.arguments import Publish
 from worldr1.commands.publish import LORA_FILE, run_publish
-from worldr1.policies.card import base_licence, write_card
+from worldr1.policies.card import base_licence, is_known, write_card
 
 BASE = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers"
 RESULTS = {
@@ -139,6 +139,10 @@ def test_an_unknown_base_needs_its_licence_said(tmp_path: Path) -> None:
         base_licence("some/model")
     card = ModelCard.load(write_card(tmp_path, "some/model", "me/lora", RESULTS, "mit"))
     assert card.data.license == "mit"
+    # what a run writes for a hub id whose licence nobody here knows
+    assert base_licence("some/model", "other") == ("other", "https://huggingface.co/some/model")
+    assert is_known(BASE)
+    assert not is_known("some/model")
     other = ModelCard.load(write_card(tmp_path, "Lightricks/LTX-Video", "me/lora", RESULTS))
     assert other.data.license == "other"
     assert "huggingface.co/Lightricks/LTX-Video" in other.data.license_link

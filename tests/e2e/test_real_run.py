@@ -29,7 +29,6 @@ from worldr1.worlds.prompts import write_prompts
 PRESETS = {
     "wan": "wan-1.3b",
     "wan22": "wan2.2-14b",
-    "wan5b": "wan-5b",
     "ltx": "ltx-2b",
     "cogvideox": "cogvideox-5b",
     "hunyuanvideo": "hunyuanvideo",
