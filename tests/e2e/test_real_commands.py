@@ -39,6 +39,7 @@ def finish(*arguments: object) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", sorted(PRESETS))
 def test_train_kill_resume_generate_and_export(kind: str, tmp_path: Path) -> None:
     build(kind).save_pretrained(tmp_path / "model")
