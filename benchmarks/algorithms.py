@@ -178,9 +178,9 @@ def chosen(experiment: Experiment, n: int) -> tuple[dict[str, torch.Tensor], int
     """Metrics of the best of ``n`` base samples by the training reward, how many were drawn, CPU-seconds."""
     started, prompts = time.process_time(), experiment.eval_prompts
     first = 90_000_000 + 1_000_000 * experiment.preset.train.seed
-    reward, _ = experiment.reward()
+    build, _ = experiment.reward()
     with experiment.judged.reference():
-        best = best_of_n(experiment.judged, reward, prompts, [first + n * p.seed for p in prompts], n)
+        best = best_of_n(experiment.judged, build(), prompts, [first + n * p.seed for p in prompts], n)
     video = torch.stack([rollout.clip.video for rollout, _ in best])
     used = time.process_time() - started
     return measure(video, prompts, experiment.instruments), n * len(prompts), used
