@@ -83,6 +83,7 @@ def test_workers_end_with_the_parent(signum: signal.Signals, tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
         text=True,
     )
     deadline = time.monotonic() + 20
