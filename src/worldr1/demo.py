@@ -1,4 +1,4 @@
-"""The main job: held-out clips before, GRPO, the same clips after, and the report that compares them."""
+"""The main job: held-out clips before, training, the same clips after, and the report that compares them."""
 
 from __future__ import annotations
 
