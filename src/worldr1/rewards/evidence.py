@@ -96,8 +96,8 @@ def gather_evidence(
     per clip; one whose attribute ``metric`` is false answers up to a scale per clip. A flow estimator with a method
     ``both_ways`` is given the videos and answers ``[2, b, f-1, h, w, 2]``, ahead and back. ``refine_camera`` improves
     the camera's steps until points land where the flow leads, which the error of the second frame's depth then no
-    longer spoils, then depth and camera of all frames together (`bundle.adjust`); what moves by itself is then also looked for over a third of the clip, where slow movers show, and
-    not at all where the prompt lets nothing move.
+    longer spoils, then depth and camera of all frames together (`bundle.adjust`); what moves by itself is then also
+    looked for over a third of the clip, where slow movers show, and not at all where the prompt lets nothing move.
 
     Raises ``ValueError`` for fewer than two frames or values that are not finite.
     """
