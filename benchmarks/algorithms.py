@@ -1,7 +1,7 @@
 """Algorithms and ablations from the same base, prompts and evaluation noise: one JSON per run, then a table.
 
 python benchmarks/algorithms.py run grpo nft ... [--seeds 0 1 2] [--minutes 3]
-python benchmarks/algorithms.py table [--curves docs/curves.svg]
+python benchmarks/algorithms.py table [--curves docs/curves.svg] [--against nft]
 
 A run that has its JSON is not repeated, one that was interrupted continues from its checkpoint. One thread; the
 CPU-minutes are those of sampling, reward and update, and fix the number of iterations by what one was measured to cost.
@@ -22,7 +22,7 @@ import torch
 from rich.console import Console
 
 from worldr1.demo import Run, check_guards
-from worldr1.evaluate.metrics import compare, measure
+from worldr1.evaluate.metrics import bootstrap_ci, compare, measure
 from worldr1.policies.sde import SamplerConfig
 from worldr1.presets import RATES, Preset, get_preset
 from worldr1.runtime import quiet_libraries
@@ -34,6 +34,7 @@ from worldr1.train.checkpoint import Checkpoints
 Change = Callable[[Preset], Preset]
 OUT = Path("runs/algorithms")
 LOOKED, VARIED = "monitor/held_out", "monitor/diversity"
+PAIRED = ("violation_probability", "depth_error")  # kept by clip: variants share prompts and noise
 
 
 def trained(**changes: Any) -> Change:
@@ -161,6 +162,7 @@ def run(variant: str, seed: int, minutes: float, watch: int, directory: Path) ->
         "metrics": metrics,
         "guards": check_guards(metrics),
         "curve": curve(experiment, rows) if rows else [],
+        "clips": {name: after[name].tolist() for name in PAIRED},
     }
     result.write_text(json.dumps(told, indent=1))
 
@@ -226,6 +228,27 @@ def table(directory: Path) -> str:
     return "\n".join(lines)
 
 
+def pairs(directory: Path, against: str) -> str:
+    """A Markdown row per variant: its clips less those of the variant ``against`` with the same seed, prompt and noise,
+    and the 95 % interval of the mean."""
+    runs = load(directory)
+    lines = [f"| variant, less {against} | {' | '.join(PAIRED)} |", "|---|" + "---|" * len(PAIRED)]
+    for variant, some in runs.items():
+        cells = [variant]
+        for name in PAIRED:
+            ours = {r["seed"]: torch.tensor(r["clips"][name]) for r in some if "clips" in r}
+            theirs = {r["seed"]: torch.tensor(r["clips"][name]) for r in runs[against] if "clips" in r}
+            shared = sorted(ours.keys() & theirs.keys())
+            if not shared or variant == against:
+                continue
+            change = torch.cat([ours[s] - theirs[s] for s in shared])
+            low, high = bootstrap_ci(change)
+            cells.append(f"{float(change.mean()):+.4f} [{low:+.4f}, {high:+.4f}]")
+        if len(cells) > 1:
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def draw(directory: Path, picture: Path) -> None:
     """What the monitors saw over the videos sampled, a line per algorithm, its seeds as a band."""
     figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
@@ -256,11 +279,14 @@ def main() -> None:
     parser.add_argument("--watch", type=int, default=5, help="iterations between looks of the monitor")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--curves", type=Path, help="with table: also draw the curves into this picture")
+    parser.add_argument("--against", choices=VARIANTS, help="with table: also pair every clip with this variant's")
     args = parser.parse_args()
     if unknown := [v for v in args.variants if v not in VARIANTS]:
         parser.error(f"unknown variant {unknown[0]!r}; use some of {', '.join(VARIANTS)}")
     if args.what == "table":
         print(table(args.out))
+        if args.against:
+            print(f"\n{pairs(args.out, args.against)}")
         if args.curves:
             draw(args.out, args.curves)
         return
