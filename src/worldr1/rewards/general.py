@@ -10,6 +10,7 @@ from worldr1.estimators.registry import make_depth, make_features, make_flow
 from worldr1.rewards.camera import camera_term, obedience_guard
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.depth import depth_term
+from worldr1.rewards.detail import detail_term
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import SegmentEstimator
 from worldr1.rewards.far_view import far_view_term, relit
@@ -25,7 +26,9 @@ from worldr1.rewards.guards import (
     texture,
 )
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
+from worldr1.rewards.novelty import novelty_guard
 from worldr1.rewards.parallax import parallax_seen_term
+from worldr1.rewards.permanence import permanence_term
 from worldr1.rewards.photometric import photometric_term
 from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance
@@ -44,12 +47,15 @@ GENERAL: dict[str, Term] = {
     "epipolar": epipolar_term,
     "held_out_view": held_out_view(),
     "pose_divergence": where_traceable(pose_divergence_term),
+    "permanence": where_traceable(permanence_term),
+    "detail": where_traceable(detail_term),
     "photometric": photometric_term,
     "camera": where_traceable(camera_term),
     "steadiness": where_traceable(steadiness_term),
     "reappearance": where_traceable(reappearance()),
     "parallax": parallax_seen_term,
     "obedience": where_traceable(obedience_guard),
+    "novelty": novelty_guard,
     "continuity": continuity_guard,
     "picture": picture_guard,
 }

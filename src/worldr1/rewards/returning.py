@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from worldr1.geometry.camera import inside, project, sample, transform
 from worldr1.rewards.evidence import Evidence
@@ -14,13 +15,14 @@ from worldr1.rewards.volume import log_volume
 
 _LEAST_PIXELS = 16
 _MOSTLY_SEEN = 0.8  # of the most pixels that it has before, or after
+_MOST_CUT = 0.1  # of its outline that may lie at the picture's border or against something nearer
 _NEARER = 0.93  # of the object's distance: what is nearer covers it
 _CROP = 32  # pixels a side of the picture of an object
 
 
 @dataclass(frozen=True)
 class Returned:
-    """An object before it went out of sight and after it came back."""
+    """An object before it went out of sight and after it came back; 0 where place and shape cannot be compared."""
 
     colour: Tensor  # mean absolute difference of its mean colour, 0-d
     position: Tensor  # distance from where its way would have led, over its size plus half the way, 0-d
@@ -40,7 +42,8 @@ def distance_to_path(place: Tensor, path: Tensor) -> Tensor:
 def returned_objects(evidence: Evidence, clip: int, least_hidden: int, new_view: float) -> list[Returned]:
     """The clip's objects that were in sight, for ``least_hidden`` frames not at all, and in sight again.
 
-    Left out are those that the camera then sees from within ``new_view`` of the distance of an earlier view of it.
+    Left out are those that the camera then sees from within ``new_view`` of the distance of an earlier view of it. Of
+    those never seen whole before, or after, the place is not compared, and the size only where a part exceeds a whole.
     """
     if evidence.segments is None:
         return []
@@ -70,26 +73,30 @@ def _returned(
     if gap is None:
         return None
     sides = (range(gap[0] + 1), range(gap[1], len(count)))
-    whole = [[t for t in s if count[t] >= max(_LEAST_PIXELS, _MOSTLY_SEEN * int(count[s].amax()))] for s in sides]
-    before, after = whole[0][-4:], whole[1][:4]
-    if not before or not after:
+    seen = [[t for t in s if count[t] >= max(_LEAST_PIXELS, _MOSTLY_SEEN * int(count[s].amax()))] for s in sides]
+    if not seen[0] or not seen[1]:
         return None
+    cut = _cut_share(mine, evidence.depth_m[clip]) > _MOST_CUT
+    whole = [[t for t in s if not cut[t]] for s in seen]
+    known = bool(whole[0] and whole[1])
+    before, after = (whole[0] or seen[0])[-4:], (whole[1] or seen[1])[:4]
     points = {t: world[t][mine[t]] for t in torch.nonzero(count > 0).flatten().tolist()}
     place = {t: p.median(0).values for t, p in points.items()}
-    pace = (place[before[-1]] - place[before[0]]) / max(1, before[-1] - before[0])
+    paced = before if len(before) > 1 else after
+    pace = (place[paced[-1]] - place[paced[0]]) / max(1, paced[-1] - paced[0])
     way = pace * (after[0] - before[-1])
     eye = evidence.c2w[clip, :, :3, 3]
-    seen = [t for t in place if t <= gap[0]]
     if not _out_of_sight(evidence, clip, gap, place[gap[0]], place[gap[1]], least_hidden):
         return None
     # how the camera stood to it until a frame after it was lost
-    views = [eye[t] - place[t] for t in seen] + [eye[gap[0] + 1] - place[gap[0]] - pace]
+    views = [eye[t] - place[t] for t in place if t <= gap[0]] + [eye[gap[0] + 1] - place[gap[0]] - pace]
     now = eye[after[0]] - place[after[0]]
     if float(distance_to_path(now[None], torch.stack(views)[None]).amin()) < new_view * float(now.norm()):
         return None
-    volume_before = torch.stack([log_volume(points[t]) for t in before]).median()
-    # a part is never larger than the whole: what is largest is nearest to it
-    sizes = [torch.stack([log_volume(points[t]) for t in s if count[t] >= _LEAST_PIXELS]) for s in sides]
+    sizes = [torch.stack([log_volume(points[t]) for t in ts]).median() for ts in (before, after)]
+    grown = sizes[1] - sizes[0]
+    # a part may be smaller than the whole, not larger
+    shape = grown.clamp(max=torch.inf if whole[0] else 0, min=-torch.inf if whole[1] else 0).abs()
     # it rested, or it kept its pace
     jump = place[after[0]] - place[before[-1]]
     apart = torch.minimum(jump.norm(), (jump - way).norm())
@@ -97,11 +104,22 @@ def _returned(
     colour = [torch.stack([pixels[t][mine[t]].mean(0) for t in ts]).mean(0) for ts in (before, after)]
     return Returned(
         colour=(colour[0] - colour[1]).abs().mean(),
-        position=apart / ((volume_before / 3).exp() + 0.5 * way.norm()),
-        shape=(sizes[0].amax() - sizes[1].amax()).abs(),
+        position=(known and len(paced) > 1) * apart / ((sizes[0] / 3).exp() + 0.5 * way.norm()),
+        shape=shape,
         before=_picture(evidence.video[clip, before[-1]], mine[before[-1]]),
         after=_picture(evidence.video[clip, after[0]], mine[after[0]]),
     )
+
+
+def _cut_share(mine: Tensor, depth_m: Tensor) -> Tensor:
+    """Share ``[f]`` of an object's outline (``mine`` bool, depth, ``[f, h, w]``) at the picture's border or beside
+    something nearer, which both hide what is behind them."""
+    grown = max_pool2d(mine[:, None].float(), 3, 1, 1)[:, 0] > 0
+    ring = grown & ~mine
+    own = (depth_m * mine).sum((1, 2)) / mine.sum((1, 2)).clamp(min=1)
+    covered = (ring & (depth_m < _NEARER * own[:, None, None])).sum((1, 2))
+    border = mine[:, [0, -1]].sum((1, 2)) + mine[:, :, [0, -1]].sum((1, 2))
+    return (covered + border) / (ring.sum((1, 2)) + border).clamp(min=1)
 
 
 def _out_of_sight(

@@ -62,6 +62,8 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("pose_divergence", applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
+        TermSpec("permanence", weight=2.0, applies=camera_may_move, reason=_FIXED),
+        TermSpec("detail"),
         TermSpec("photometric"),
         TermSpec("smoothness"),
         TermSpec("semantic", weight=0.5),
@@ -71,6 +73,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("texture", "guard"),
         TermSpec("saturation", "guard", differentiable=True),
         TermSpec("obedience", "guard"),
+        TermSpec("novelty", "guard", applies=camera_may_move, reason=_FIXED),
         TermSpec("continuity", "guard"),
         TermSpec("picture", "guard"),
     )

@@ -12,9 +12,7 @@ from worldr1.rewards.parallax import textured
 from worldr1.rewards.term import Term, TermResult
 from worldr1.rewards.tracks import FAR_M
 
-LEAST_SHARE = (
-    0.72  # of the scene that must be near texture; rendered scenes in plain colours have .2-.67, others .79-.98
-)
+LEAST_SHARE = 0.3  # of the scene that must be near texture; rendered scenes in plain colours have .2 to .67
 _REACH = 32  # near is a 32nd of the picture's shorter side
 _REASON = "the picture has too little texture for its motion to be followed"
 

@@ -11,7 +11,8 @@ from worldr1.evaluate.bench.corruptions import OBJECTS, SceneEdit
 from worldr1.evaluate.bench.hacks import CLIP_HACKS, SCENE_HACKS
 from worldr1.evaluate.bench.image_corruptions import IMAGE, ClipEdit
 from worldr1.evaluate.bench.positives import CLIP_POSITIVES, SCENE_POSITIVES
-from worldr1.evaluate.bench.stages import PATHS, with_overlap, with_screen, with_wall
+from worldr1.evaluate.bench.screen import with_screen
+from worldr1.evaluate.bench.stages import PATHS, with_overlap, with_wall
 from worldr1.worlds.scene import Scene
 
 Kind = Literal["corruption", "hack", "positive"]

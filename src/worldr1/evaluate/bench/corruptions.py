@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from worldr1.evaluate.bench.screen import behind_screen
 from worldr1.evaluate.bench.stages import add_body, focus, target_of, visible
 from worldr1.worlds.assets import COLOURS
 from worldr1.worlds.families.visibility import box_points, in_camera, in_picture
@@ -157,8 +158,8 @@ def vanish(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
 
 
 def changed_behind_screen(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
-    """What passed behind the board (`stages.with_screen`) comes out in another colour, also smaller, or not at all."""
-    instance, hidden = visible(scene)[0], scene.num_frames // 2
+    """What passed behind the board (`screen.with_screen`) comes out in another colour, also smaller, or not at all."""
+    instance, hidden = behind_screen(scene), scene.num_frames // 2
     after = _after(scene, hidden)
     if amount > 1.3:
         return _without(scene, [instance], after)

@@ -131,7 +131,7 @@ def _axes(scene: Scene) -> tuple[Floats, Floats, float]:
     return away, np.array([away[1], -away[0], 0.0]), distance
 
 
-def _facing(away: Floats, frames: int) -> Floats:
+def facing(away: Floats, frames: int) -> Floats:
     """Rotations ``[frames, 4]`` of a body whose y axis points ``away``."""
     half = (np.arctan2(away[1], away[0]) - np.pi / 2) / 2
     return np.tile([0.0, 0.0, np.sin(half), np.cos(half)], (frames, 1))
@@ -148,34 +148,13 @@ def with_wall(scene: Scene) -> Scene:
         # turn about: shared texture coordinates would make every slat alike
         part = Part("box", (width / 2, 0.02 * distance, height / 2), replace(surface, colour=_tint(slat)))
         place = np.tile([at[0], at[1], height / 2], (scene.num_frames, 1))
-        scene = add_body(scene, Body((part,), STUFF), place, _facing(away, scene.num_frames))
+        scene = add_body(scene, Body((part,), STUFF), place, facing(away, scene.num_frames))
     return scene
 
 
 def _tint(slat: int) -> tuple[float, float, float]:
     level = 0.45 + 0.3 * ((slat * 5) % _WALL_SLATS) / _WALL_SLATS
     return (level, 0.6 * level, 0.45 * level)
-
-
-def with_screen(scene: Scene) -> Scene:
-    """A board that hides the largest object half-way along the path and neither before nor after.
-
-    Raises ``ValueError`` where no object is in view.
-    """
-    instance = visible(scene)[0]
-    middle = scene.num_frames // 2
-    eye = scene.camera.c2w[middle, :3, 3]
-    centre = box_points(scene, instance)[middle].mean(0)
-    at = eye + 0.55 * (centre - eye)
-    away = np.array([centre[0] - eye[0], centre[1] - eye[1], 0.0])
-    away /= np.linalg.norm(away)
-    size = scene.objects[instance].size_m
-    half_width = 0.62 * 0.5 * float(np.hypot(size[0], size[1]))
-    top = at[2] + 0.62 * size[2]
-    striped = material("orange", "striped", repeat_m=0.5 * half_width)
-    part = Part("box", (half_width, 0.03 * half_width, top / 2), striped)
-    place = np.tile([at[0], at[1], top / 2], (scene.num_frames, 1))
-    return add_body(scene, Body((part,), STUFF), place, _facing(away, scene.num_frames))
 
 
 def with_overlap(scene: Scene) -> Scene:

@@ -1,0 +1,49 @@
+"""Detail term: what is sharp stays sharp as it is followed. A picture that blurs, or a ghost, washes edges out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from worldr1.geometry.camera import sample
+from worldr1.rewards.edges import gradient
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.term import TermResult
+from worldr1.rewards.tracks import followed
+
+TAU = 0.2  # loss of log contrast that brings the score to 1/e
+SLACK = 0.1  # what comes nearer is drawn with softer edges
+_LEAST_CONTRAST = 0.08  # of brightness, between neighbours: an edge
+_DARK = 0.1  # keeps the contrast of black finite
+_LEAST_SHARE = 0.01  # of a frame that must be edges that can be followed
+_WORST = 2
+_REASON = "too few edges can be followed for a third of the clip"
+
+
+def contrast(video: Tensor) -> Tensor:
+    """Gradient of luminance relative to it, the largest within a pixel: ``[b, f, h, w]``."""
+    relative = gradient(video).norm(dim=-1) / (video.mean(2) + _DARK)
+    return max_pool2d(relative, 3, stride=1, padding=1)
+
+
+def detail_term(evidence: Evidence) -> TermResult:
+    """exp(−(c − .1)⁺/.2), c the median loss of log contrast of edges followed by flow for a third of the clip.
+
+    The mean over the two worst of the stretches, which start at every second frame. Only edges that flow follows there
+    and back count. Abstains where there are too few.
+    """
+    f = evidence.video.shape[1]
+    gap, edges = max(1, f // 3), contrast(evidence.video)
+    losses, told = [], []
+    for t in range(0, f - gap, 2):
+        landing, trusted = followed(evidence, t, gap)
+        here = trusted & (edges[:, t] > _LEAST_CONTRAST)
+        later = sample(edges[:, t + gap, None], landing)[:, 0]
+        change = (later + 0.01).log() - (edges[:, t] + 0.01).log()
+        told.append(here.float().mean((1, 2)) >= _LEAST_SHARE)
+        losses.append(-change.where(here, torch.nan).flatten(1).nanmedian(1).values.nan_to_num(0.0))
+    enough = torch.stack(told, 1)
+    loss = torch.stack(losses, 1).where(enough, 0.0).clamp(min=0)
+    worst = loss.topk(min(_WORST, loss.shape[1]), dim=1).values.mean(1)
+    return TermResult(torch.exp(-(worst - SLACK).clamp(min=0) / TAU), enough.any(1), _REASON)

@@ -1,0 +1,66 @@
+"""Novelty guard: a camera that is asked to go somewhere must not show the same picture from there."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from worldr1.geometry.rigid import rotation_angle_deg
+from worldr1.rewards.edges import gradient
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.term import TermResult
+from worldr1.types import CameraPath
+
+_LEAST_GRADIENT = 0.03  # of luminance over two pixels
+_SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
+_OLD, _NEW = 0.65, 0.45  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
+_FAR = 0.5  # of the largest change of view that the prompt asks for
+_WORST_SHARE = 0.25  # of the pairs of frames that are that far apart
+_LEAST_VIEW = 0.02  # radians that the prompt's camera must turn or go around the scene
+_REASON = "the prompt names no camera path of this length, or one that stays"
+
+
+def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
+    """About how many radians pictures of a scene at this distance differ by, between any two frames: ``[f, f]``."""
+    c2w = camera.relative().to(distance_m)
+    turn = rotation_angle_deg(c2w[:, None, :3, :3].mT @ c2w[None, :, :3, :3]) * (math.pi / 180)
+    place = c2w[:, :3, 3]
+    apart: Tensor = turn + (place[:, None] - place[None]).norm(dim=-1) / distance_m
+    return apart
+
+
+def _stayed(edges: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Share ``[n]`` of the edges of pairs of frames (gradients ``[f, h, w, 2]``) that are the same in both."""
+    a, b = edges[first], edges[second]
+    strength = torch.maximum(a.norm(dim=-1), b.norm(dim=-1))
+    edge = strength > _LEAST_GRADIENT
+    same = edge & ((a - b).norm(dim=-1) < _SAME * strength)
+    share: Tensor = same.float().sum((1, 2)) / edge.float().sum((1, 2)).clamp(min=1)
+    return share
+
+
+def novelty_guard(evidence: Evidence) -> TermResult:
+    """1 where at most 45 % of the picture's edges stay in place, falling to 0 at 65 %, over frames that are asked to be
+    seen from elsewhere.
+
+    Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
+    the quarter in which most stayed decides. A held picture, a loop and a background that stands still behind moving
+    objects repeat themselves there, whatever flow and depth make of them. Abstains without a prompt's camera.
+    """
+    b, f = evidence.video.shape[:2]
+    edges = gradient(evidence.video)
+    distance = evidence.depth_m.flatten(1).median(1).values
+    values, told = torch.ones_like(distance), torch.zeros(b, dtype=torch.bool, device=distance.device)
+    for i, prompt in enumerate(evidence.prompts):
+        if prompt is None or prompt.camera is None or len(prompt.camera.c2w) != f:
+            continue
+        apart = _views_apart(prompt.camera, distance[i])
+        if float(apart.max()) < _LEAST_VIEW:
+            continue
+        first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
+        stayed = _stayed(edges[i], first, second)
+        worst = stayed.topk(max(1, round(_WORST_SHARE * len(stayed)))).values.mean()
+        values[i], told[i] = ((_OLD - worst) / (_OLD - _NEW)).clamp(0, 1), True
+    return TermResult(values, told, _REASON)

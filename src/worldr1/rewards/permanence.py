@@ -1,0 +1,84 @@
+"""Permanence term: what a frame shows is still there half a clip later, or hidden by something nearer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from worldr1.geometry.camera import inside, sample
+from worldr1.rewards.depth import frame_pairs
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.far_view import relit
+from worldr1.rewards.term import TermResult
+from worldr1.rewards.tracks import expected
+
+THROUGH_TAU, LOST_TAU = 0.03, 0.02  # shares of the picture that bring the score to 1/e
+_NEAR_M = 8.0  # the scene; depth beyond it is too coarse to compare
+_THROUGH = 0.1  # of log depth, beyond three times the pair's median error, by which a surface must be seen through
+_FULL_THROUGH = 0.5
+_SAME_SURFACE, _HERE = 0.1, 0.3  # of log depth: certainly the remembered surface; not another one before or behind it
+_REACH = 0.08  # of the picture's shorter side, within which a colour is looked for
+_SAME_COLOUR, _OTHER_COLOUR = 0.06, 0.26  # mean absolute difference of RGB
+_WORST_PAIRS = 2
+_LEAST_SHARE = 0.05  # of a frame that both must show
+_REASON = "no two distant frames show the same part of the scene"
+
+
+def _blobs(share: Tensor) -> Tensor:
+    """Mean of ``share`` ``[b, h, w]`` without what is a pixel or two wide: there depth and flow mix two surfaces."""
+    whole: Tensor = -max_pool2d(-share, 3, stride=1, padding=1)
+    return whole.mean((1, 2))
+
+
+def _nearest_colour(source: Tensor, target: Tensor, landing: Tensor) -> Tensor:
+    """Least colour difference ``[b, h, w]`` of ``source`` to ``target``, ``[b, 3, h, w]``, around ``landing``."""
+    radius = _REACH * min(source.shape[-2:])
+    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1).tolist()
+    best = torch.full_like(source[:, 0], torch.inf)
+    for dx in steps:
+        for dy in steps:
+            if dx**2 + dy**2 <= radius**2:
+                seen = sample(target, landing + landing.new_tensor([dx, dy]))
+                best = torch.minimum(best, (seen - source).abs().mean(1))
+    return best
+
+
+def permanence_term(evidence: Evidence) -> TermResult:
+    """exp(−t/.03 − l/.02): t and l the shares of the picture seen through, and of colours lost, in the worst two pairs.
+
+    Pairs are half a clip and a whole clip apart, in both directions; depth and camera carry pixels from one frame to
+    the other. Seen through is where the other frame sees more than a tenth farther than what was there, beyond three
+    times the usual error of the pair. Lost is a colour that the other frame, where it has that surface, shows nowhere
+    within 8 % of the picture: depth need not be exact for that. What moves by itself does not count, nor what is
+    narrower than three pixels.
+    """
+    f, _, h, w = evidence.video.shape[1:]
+    nearest = -max_pool2d(-evidence.depth_m, 3, stride=1, padding=1)
+    through, lost, enough = [], [], []
+    for i, j in (p for p in frame_pairs(f) if abs(p[0] - p[1]) >= f // 2):
+        landing, depth = expected(evidence, i, j)
+        moving = sample(evidence.dynamic[:, j, None].to(landing), landing)[:, 0] > 0
+        within = inside(landing, h, w) & (depth > 0.05) & ~moving & ~evidence.dynamic[:, i]
+        log_depth = depth.clamp(min=0.05).log()
+        error = sample(evidence.depth_m[:, j, None], landing)[:, 0].log() - log_depth
+        near = within & (evidence.depth_m[:, i] < _NEAR_M)
+        usual = error.abs().where(near, torch.nan).flatten(1).nanmedian(1).values.nan_to_num(0.0)
+        behind = sample(nearest[:, j, None], landing)[:, 0].log() - log_depth - _THROUGH - 3 * usual[:, None, None]
+        through.append(_blobs((behind / _FULL_THROUGH).clamp(0, 1).where(near, 0.0)))
+
+        here = within & (error.abs() < _HERE)
+        target = evidence.video[:, j]
+        light = within & (error.abs() < _SAME_SURFACE)
+        source = relit(evidence.video[:, i], sample(target, landing), light)
+        strange = (_nearest_colour(source, target, landing) - _SAME_COLOUR) / (_OTHER_COLOUR - _SAME_COLOUR)
+        lost.append(_blobs(strange.clamp(0, 1).where(here, 0.0)))
+        enough.append(here.float().mean((1, 2)) >= _LEAST_SHARE)
+    told = torch.stack(enough)
+
+    def worst(shares: list[Tensor]) -> Tensor:
+        kept = torch.stack(shares).where(told, 0.0)
+        return kept.topk(min(_WORST_PAIRS, len(kept)), dim=0).values.mean(0)
+
+    value = torch.exp(-worst(through) / THROUGH_TAU - worst(lost) / LOST_TAU)
+    return TermResult(value, told.any(0), _REASON)

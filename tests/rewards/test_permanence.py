@@ -1,0 +1,136 @@
+"""Things stay, stay sharp, and a camera that travels shows something new; on scenes with exact evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from rewards.general import FRAMES, evidence_of, moved, orbit, pan_away_and_return, push, recoloured, render, scene
+from worldr1.rewards.detail import detail_term
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.novelty import novelty_guard
+from worldr1.rewards.permanence import permanence_term
+from worldr1.rewards.term import Term
+from worldr1.types import Prompt
+from worldr1.worlds.render import camera_of
+from worldr1.worlds.scene import Scene
+
+HALF = FRAMES // 2
+PATHS: dict[str, Callable[[], np.ndarray]] = {"orbit": orbit, "push": push, "return": pan_away_and_return}
+
+
+def gone(clean: Scene, body: int, start: int) -> Scene:
+    present = np.ones(clean.position_m.shape[:2], bool)
+    present[start:, body] = False
+    return replace(clean, present=present)
+
+
+def at_rest(evidence: Evidence) -> Evidence:
+    """As where the prompt lets nothing move: what goes its own way is no mover."""
+    return replace(evidence, dynamic=torch.zeros_like(evidence.dynamic))
+
+
+@cache
+def clean(path: str) -> Evidence:
+    return at_rest(evidence_of([scene(PATHS[path](), s) for s in range(2)]))
+
+
+def numbers(term: Term, evidence: Evidence) -> list[float]:
+    result = term(evidence)
+    assert result.applicable.all(), result.reason_of(0)
+    return result.values.tolist()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_rests_is_permanent(path: str) -> None:
+    assert min(numbers(permanence_term, clean(path))) > 0.9
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("edit", [gone, recoloured, lambda s, b, t: moved(s, b, t, (0.0, -1.0, 0.0))])
+def test_what_vanishes_turns_another_colour_or_stands_elsewhere_is_not(
+    path: str, edit: Callable[[Scene, int, int], Scene]
+) -> None:
+    broken = at_rest(evidence_of([edit(scene(PATHS[path](), s), 1, HALF) for s in range(2)]))
+    for before, after in zip(numbers(permanence_term, clean(path)), numbers(permanence_term, broken), strict=True):
+        assert after < before - 0.02
+
+
+def test_a_slow_change_of_light_and_a_mover_are_honest() -> None:
+    evidence = clean("orbit")
+    dimmer = torch.linspace(1.0, 0.7, FRAMES)[:, None, None, None]
+    assert min(numbers(permanence_term, replace(evidence, video=evidence.video * dimmer))) > 0.9
+    assert min(numbers(permanence_term, evidence_of([scene(push(1.0), s, mover=True) for s in range(2)]))) > 0.7
+
+
+def blurred(video: Tensor, widths: np.ndarray) -> Tensor:
+    frames = video.flatten(0, 1).permute(0, 2, 3, 1).numpy()
+    soft = [
+        cv2.GaussianBlur(f, (0, 0), float(s)) if s > 0.1 else f
+        for f, s in zip(frames, np.tile(widths, len(video)), strict=True)
+    ]
+    return torch.from_numpy(np.stack(soft)).permute(0, 3, 1, 2).reshape(video.shape)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_picture_that_blurs_and_a_ghost_lose_detail(path: str) -> None:
+    evidence = clean(path)
+    blur = replace(evidence, video=blurred(evidence.video, np.linspace(0, 2, FRAMES)))
+    late = (torch.arange(FRAMES) - 4).clamp(min=0)
+    ghost = replace(evidence, video=0.7 * evidence.video + 0.3 * evidence.video[:, late])
+    honest = numbers(detail_term, evidence)
+    assert min(honest) > 0.7
+    for sharp, soft, double in zip(honest, numbers(detail_term, blur), numbers(detail_term, ghost), strict=True):
+        assert soft < 0.5 * sharp
+        assert double < 0.9 * sharp
+
+
+def test_a_plain_picture_has_no_detail_to_lose() -> None:
+    evidence = clean("orbit")
+    plain = replace(evidence, video=torch.full_like(evidence.video, 0.5))
+    assert not detail_term(plain).applicable.any()
+
+
+@cache
+def asked(path: str) -> Evidence:
+    scenes = [scene(PATHS[path](), s) for s in range(2)]
+    prompts = [Prompt("a scene", camera_of(s, 64, 64)) for s in scenes]
+    return evidence_of(scenes, render(scenes), prompts)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_camera_that_travels_shows_something_new(path: str) -> None:
+    evidence = asked(path)
+    assert numbers(novelty_guard, evidence) == [1.0, 1.0]
+    held = replace(evidence, video=evidence.video[:, :1].expand_as(evidence.video))
+    assert numbers(novelty_guard, held) == [0.0, 0.0]
+    to_and_fro = [min(t % 6, 6 - t % 6) for t in range(FRAMES)]
+    assert max(numbers(novelty_guard, replace(evidence, video=evidence.video[:, to_and_fro]))) < 0.2
+
+
+def test_a_background_that_stands_still_behind_moving_things_is_not_new() -> None:
+    evidence = asked("orbit")
+    frozen = evidence.video[:, :1].expand_as(evidence.video).clone()
+    things = (evidence.segments > 0)[:, :, None].expand_as(frozen)
+    frozen[things] = evidence.video[things]
+    assert max(numbers(novelty_guard, replace(evidence, video=frozen))) < 0.6
+
+
+def test_novelty_is_not_asked_of_a_camera_that_stays_or_that_no_prompt_names() -> None:
+    evidence = asked("orbit")
+    staying = [
+        replace(p, camera=replace(p.camera, c2w=p.camera.c2w[:1].expand_as(p.camera.c2w)))
+        for p in evidence.prompts
+        if p is not None and p.camera is not None
+    ]
+    for prompts in ((None, None), tuple(staying)):
+        result = novelty_guard(replace(evidence, prompts=prompts))
+        assert not result.applicable.any()
+        assert "camera" in result.reason_of(0)
