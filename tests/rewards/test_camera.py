@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldr1.rewards.camera import camera_term, obedience_guard
+from worldr1.rewards.camera import camera_term
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term
 from worldr1.types import CameraPath, Prompt
@@ -90,14 +90,3 @@ def test_it_abstains_without_a_path_or_with_one_of_another_length() -> None:
     assert score(path("push in"), None) is None
     assert score(path("push in"), Prompt("a box")) is None
     assert score(path("push in"), asking("push in", frames=5)) is None
-
-
-@pytest.mark.parametrize("move", MOVES)
-def test_who_roughly_obeys_is_not_guarded_against_and_a_loop_is(move: str) -> None:
-    assert score(path(move, magnitude=0.6), asking(move), obedience_guard) == 1
-    assert score(path(move), None, obedience_guard) is None
-    to_and_fro = [min(t % 6, 6 - t % 6) for t in range(17)]
-    for broken in (path(move, 17)[to_and_fro], path(move, 17, magnitude=0.0)):
-        value = score(broken, asking(move, 17), obedience_guard)
-        assert value is not None
-        assert value < 0.35

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -14,7 +12,6 @@ from worldr1.rewards.term import TermResult
 ROTATION_TOLERANCE_DEG = 20.0
 STILL_TOLERANCE_M = 0.3
 SCALE_SLACK = 1.1  # of the logarithm: a clip's true scale is within a factor of 3 of the assumed one
-OBEYED = 0.3  # agreement below which the clip does something else than what was asked
 LENGTH_TOLERANCE = 0.7  # of the logarithm: prompts name a move, not how far it goes
 
 
@@ -55,12 +52,3 @@ def camera_term(evidence: Evidence) -> TermResult:
         poses = torch.stack([c.relative().to(evidence.c2w) for c in paths if c is not None])
         values[told] = _agreement(evidence.c2w[told], poses, slack)
     return TermResult(values, told, "the prompt names no camera path of this length")
-
-
-def obedience_guard(evidence: Evidence) -> TermResult:
-    """min(1, agreement / .3): a clip that goes nowhere, or to and fro, does not answer its prompt, however solid it is.
-
-    Abstains as `camera_term` does.
-    """
-    result = camera_term(evidence)
-    return replace(result, values=(result.values / OBEYED).clamp(max=1))

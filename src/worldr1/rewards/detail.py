@@ -12,8 +12,8 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.rewards.tracks import followed
 
-TAU = 0.2  # loss of log contrast that brings the score to 1/e
-SLACK = 0.1  # what comes nearer is drawn with softer edges
+TAU = 0.1  # loss of log contrast that brings the score to 1/e
+SLACK = 0.05  # what comes nearer is drawn with softer edges
 _LEAST_CONTRAST = 0.08  # of brightness, between neighbours: an edge
 _DARK = 0.1  # keeps the contrast of black finite
 _LEAST_SHARE = 0.01  # of a frame that must be edges that can be followed
@@ -28,7 +28,7 @@ def contrast(video: Tensor) -> Tensor:
 
 
 def detail_term(evidence: Evidence) -> TermResult:
-    """exp(−(c − .1)⁺/.2), c the median loss of log contrast of edges followed by flow for a third of the clip.
+    """exp(−(c − .05)⁺/.1), c the median loss of log contrast of edges followed by flow for a third of the clip.
 
     The mean over the two worst of the stretches, which start at every second frame. Only edges that flow follows there
     and back count. Abstains where there are too few.

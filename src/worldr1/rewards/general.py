@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from worldr1.estimators.registry import make_depth, make_features, make_flow
-from worldr1.rewards.camera import camera_term, obedience_guard
+from worldr1.rewards.camera import camera_term
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.depth import depth_term
 from worldr1.rewards.detail import detail_term
@@ -54,7 +54,6 @@ GENERAL: dict[str, Term] = {
     "steadiness": where_traceable(steadiness_term),
     "reappearance": where_traceable(reappearance()),
     "parallax": parallax_seen_term,
-    "obedience": where_traceable(obedience_guard),
     "novelty": novelty_guard,
     "continuity": continuity_guard,
     "picture": picture_guard,

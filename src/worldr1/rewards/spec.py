@@ -57,9 +57,9 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("epipolar", applies=camera_may_move, reason=_FIXED),
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
         TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
-        TermSpec("steadiness"),
+        TermSpec("steadiness", weight=0.5),  # of single steps, where the camera is least certain
         TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED),
-        TermSpec("pose_divergence", applies=camera_may_move, reason=_FIXED),
+        TermSpec("pose_divergence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
         TermSpec("permanence", weight=2.0, applies=camera_may_move, reason=_FIXED),
@@ -72,7 +72,6 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("motion", "guard"),
         TermSpec("texture", "guard"),
         TermSpec("saturation", "guard", differentiable=True),
-        TermSpec("obedience", "guard"),
         TermSpec("novelty", "guard", applies=camera_may_move, reason=_FIXED),
         TermSpec("continuity", "guard"),
         TermSpec("picture", "guard"),
