@@ -27,6 +27,7 @@ _GUARD = TermWeight(2.5, floor=0.05, guard=True)
 _WEIGHTS = {
     **default_weights(),
     "photometric": TermWeight(0.5),
+    "detail": TermWeight(0.5),
     "semantic": TermWeight(0.5, floor=0.05),
     "parallax": TermWeight(0.2, floor=0.1, geometric=True),
 }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust, follow_edges
+from worldr1.rewards.edges import textured
 from worldr1.rewards.motion_field import refine
-from worldr1.rewards.tracks import expected, followed
+from worldr1.rewards.tracks import FAR_M, expected, followed
 from worldr1.types import Prompt
 
 DepthEstimator = Callable[[Tensor], Tensor]
@@ -24,6 +27,7 @@ FlowEstimator = Callable[[Tensor, Tensor], Tensor]
 SegmentEstimator = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 MAX_DYNAMIC_SHARE = 0.2  # of a frame that may be called moving; more than that is a morph trying to hide
+_REACH = 32  # near is a 32nd of the picture's shorter side
 _FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
 
 
@@ -45,9 +49,23 @@ class Evidence:
 
     def select(self, which: Tensor) -> Evidence:
         """The evidence of the clips that ``which``, bool ``[b]``, picks."""
-        parts: dict[str, Any] = {k: v[which] for k, v in vars(self).items() if isinstance(v, Tensor)}
+        own = {f.name: getattr(self, f.name) for f in fields(self)}  # without what is cached
+        parts: dict[str, Any] = {k: v[which] for k, v in own.items() if isinstance(v, Tensor)}
         prompts = tuple(p for p, picked in zip(self.prompts, which.tolist(), strict=True) if picked)
         return replace(self, prompts=prompts, **parts)
+
+    @cached_property
+    def textured_share(self) -> Tensor:
+        """How much of the scene, what is closer than 15 m, has texture near it, ``[b]``.
+
+        Only the first quarter is looked at: a clip must not escape by losing its texture on the way.
+        """
+        early = max(1, self.video.shape[1] // 4)
+        reach = max(1, min(self.video.shape[-2:]) // _REACH)
+        near_texture = max_pool2d(textured(self.video[:, :early]).float(), 2 * reach + 1, 1, reach)
+        scene = (self.depth_m[:, :early] < FAR_M).float()
+        share: Tensor = (near_texture * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
+        return share
 
     def world_points(self) -> Tensor:
         """Every pixel's point ``[b, f, h, w, 3]`` in the first frame's camera axes."""
@@ -164,7 +182,7 @@ def _astray(forward: Tensor, ego: Tensor) -> Tensor:
 def _few(moving: Tensor) -> Tensor:
     """``moving`` ``[b, f, h, w]`` grown by one pixel, as it may be called; none in frames where it is too much."""
     moving = moving & (moving.float().mean((-1, -2), keepdim=True) <= MAX_DYNAMIC_SHARE)
-    return torch.nn.functional.max_pool2d(moving.float(), 3, stride=1, padding=1) > 0
+    return max_pool2d(moving.float(), 3, stride=1, padding=1) > 0
 
 
 def _movers(evidence: Evidence) -> Tensor:
@@ -182,7 +200,7 @@ def _movers(evidence: Evidence) -> Tensor:
         length = (resting - pixel_grid(h, w, resting)).norm(dim=-1)
         slow.append(trusted & ((landing - resting).norm(dim=-1) > 1.0 + 0.25 * length))
     # flow followed along an edge mixes two surfaces: what is a pixel wide is no mover
-    wide = -torch.nn.functional.max_pool2d(-torch.stack(slow, 1).float(), 3, stride=1, padding=1)
-    whole = torch.nn.functional.max_pool2d(wide, 3, stride=1, padding=1) > 0
+    wide = -max_pool2d(-torch.stack(slow, 1).float(), 3, stride=1, padding=1)
+    whole = max_pool2d(wide, 3, stride=1, padding=1) > 0
     moving = whole | _astray(evidence.forward_px, evidence.ego_px)
     return _few(moving) & ~at_rest[:, None, None, None]

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid, sample
+from worldr1.rewards.edges import textured
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
 from worldr1.rewards.tracks import expected, followed, spread_starts
 
 SATURATION = 0.006  # of the image diagonal; small frames are noisier than the .0006-.0012 of large ones
-_TEXTURE = 0.03  # difference of luminance between neighbours
 _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be found better
 _USUAL_OFF, _SATURATION_OFF = 0.07, 0.06  # shares of textured pixels; at 64 pixels a pan reaches .05, a push .16
 _LEAST_POINTS = 50
@@ -99,14 +99,6 @@ def _on_the_spot(evidence: Evidence) -> Tensor:
     asked = [None if p is None else p.camera for p in evidence.prompts]
     spot = [c is not None and float((c.c2w[:, :3, 3] - c.c2w[:1, :3, 3]).norm(dim=-1).max()) < _SPOT_M for c in asked]
     return evidence.still_camera() | torch.tensor(spot, device=evidence.video.device)
-
-
-def textured(video: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that differ from their neighbours."""
-    gray = video.mean(2)
-    across = torch.nn.functional.pad(gray.diff(dim=-1).abs(), (0, 1))
-    down = torch.nn.functional.pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
-    return torch.maximum(across, down) > _TEXTURE
 
 
 def _by_plane(landing: Tensor, usable: Tensor) -> Tensor:
