@@ -97,6 +97,8 @@ class Train:
     """Another depth network in the stack: any depth model of transformers, vggt, moge or depth-anything-3."""
     judge: Annotated[str | None, arg(metavar="DIR|HUB")] = None
     """A vision-language model that says whether the prompt is followed; none by default."""
+    camera: Annotated[str | None, arg(metavar="pycolmap")] = None
+    """Structure from motion beside the other terms (needs the extra colmap; seconds a clip); none by default."""
     dry_run: Flag = False
     """Only print the plan: parameters, tokens, memory by part, evaluations, hours. Downloads no weights."""
     devices: int = 1
