@@ -194,6 +194,9 @@ class Generate:
     """In pixels, where it differs from --size."""
     fps: Annotated[float | None, arg(metavar="FLOAT")] = None
     """Frames a second of the video; the model's own by default."""
+    camera_noise: Annotated[float | None, arg(metavar="SHARE")] = None
+    """How much of the initial noise, from 0 to 1, follows the camera move that the prompt names (as understood by
+    worldr1 score); white noise by default, and for prompts that name none."""
     save_memory: Flag = False
     """Keep text encoder and codec off the GPU between uses, and decode in tiles (their seams are blended)."""
 
