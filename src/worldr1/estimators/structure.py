@@ -61,7 +61,7 @@ CameraEstimator = Callable[[Tensor, Tensor], Structure]
 class PycolmapCamera:
     """COLMAP's incremental mapping of one clip, with known intrinsics, deterministic, on one CPU core.
 
-    It runs in a process of its own: OpenCV and pycolmap in one process may abort. Costs 1.3 to 5 s a clip of 17
+    It runs in a process of its own: OpenCV and pycolmap in one process may abort. Costs 1 to 5 s of CPU a clip of 17
     frames of 256 pixels (docs/results.md). Needs the extra ``colmap``; raises ``ImportError`` without it.
     """
 
