@@ -28,6 +28,7 @@ _WEIGHTS = {
     **default_weights(),
     "photometric": TermWeight(0.5),
     "detail": TermWeight(0.5),
+    "sfm": TermWeight(0.5, geometric=True),  # of honest clips too some register hardly any frame
     "semantic": TermWeight(0.5, floor=0.05),
     "parallax": TermWeight(0.2, floor=0.1, geometric=True),
 }

@@ -238,3 +238,33 @@ def test_a_tiny_directory_gets_the_tiny_policy(model: Path) -> None:
     own = TinyPolicy(build_pipeline(SMALL, vocabulary()), sampler, num_frames=5, size=16)
     a, b = (sample(p, [Prompt(TEXTS[0])], [1]).rollouts[0].clip.video for p in (policy, own))
     torch.testing.assert_close(a, b, atol=1e-3, rtol=0)
+
+
+def test_noise_follows_the_camera_words_of_a_prompt(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Judge, "score", lambda _self, _text, _clip: None)
+    starts: list[object] = []
+
+    def watched(policy: DiffusersPolicy, prompts: list[Prompt], seeds: list[int], **options: Any) -> Any:
+        starts.append([options["initial"](p, torch.Generator().manual_seed(s)) for p, s in zip(prompts, seeds)])  # noqa: B905
+        return sample(policy, prompts, seeds, **options)
+
+    monkeypatch.setattr(module, "sample", watched)
+    for i, text in enumerate((TEXTS[2], TEXTS[0])):
+        assert generate(model, tmp_path / f"{i}.mp4", "--prompt", text, "--frames", 9, "--camera-noise", 1) == 0
+    assert beside(tmp_path / "0.mp4")["settings"]["camera_noise"] == 1
+    assert "no single camera move is understood in 'a red box on grass'" in capfd.readouterr().err
+    small = open_policy(
+        open_pipeline(str(model)),
+        SamplerConfig(2, window=1, window_end=1),
+        num_frames=9,
+        height=16,
+        width=16,
+        exact=True,
+    )
+    white = small.draw([torch.Generator().manual_seed(0)])[0]
+    assert torch.equal(starts[1][0], white)  # type: ignore[index]
+    assert not torch.allclose(starts[0][0], white)  # type: ignore[index]
+    assert generate(model, tmp_path / "x.mp4", "--prompt", TEXTS[2], "--camera-noise", 1.5) == 2
+    assert "--camera-noise is a share between 0 and 1, not 1.5" in capfd.readouterr().err

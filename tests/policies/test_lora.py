@@ -125,6 +125,35 @@ def test_the_comfyui_export_loses_no_key_and_no_strength(kind: str, tmp_path: Pa
     torch.testing.assert_close(velocity_at(policy(kind, back)), velocity_at(model), atol=1e-5, rtol=0)
 
 
+def test_the_comfyui_export_of_hunyuanvideo_changes_the_original_layers_alike(tmp_path: Path) -> None:
+    """The original's fused matrices, put together from diffusers' layers: with the export, and with the adapter."""
+    model = trained("hunyuanvideo")
+    model.save(str(tmp_path))
+    export_comfyui(tmp_path, tmp_path / "x.safetensors")
+    exported = load_file(tmp_path / "x.safetensors")
+    before, after = policy("hunyuanvideo").pipeline.transformer, model.pipeline.transformer
+    model.fuse()
+    double, single = "transformer_blocks.0", "single_transformer_blocks.0"
+    refiner, text = "context_embedder.token_refiner.refiner_blocks.0", "txt_in.individual_token_refiner.blocks.0"
+    qkv = ["attn.to_q", "attn.to_k", "attn.to_v"]
+    fused = {
+        "double_blocks.0.img_attn_qkv": [f"{double}.{n}" for n in qkv],
+        "double_blocks.0.img_attn_proj": [f"{double}.attn.to_out.0"],
+        "single_blocks.0.linear1": [f"{single}.{n}" for n in (*qkv, "proj_mlp")],
+        f"{text}.self_attn_qkv": [f"{refiner}.{n}" for n in qkv],
+        f"{text}.self_attn_proj": [f"{refiner}.attn.to_out.0"],
+    }
+    assert {k.rsplit(".lora_", 1)[0] for k in exported} == {f"diffusion_model.{k}" for k in fused}
+    for name, layers in fused.items():
+        A, B = (exported[f"diffusion_model.{name}.lora_{m}.weight"] for m in "AB")
+        weight = torch.cat([before.get_submodule(n).weight for n in layers])
+        wanted = torch.cat([after.get_submodule(n).weight for n in layers])
+        torch.testing.assert_close(weight + B @ A, wanted, atol=1e-5, rtol=0)
+        assert (wanted - weight).abs().max() > 0.01
+    changed = {n for n, p in after.named_parameters() if not torch.equal(p, before.get_parameter(n))}
+    assert changed == {f"{n}.weight" for layers in fused.values() for n in layers if "proj_mlp" not in n}
+
+
 def test_the_comfyui_export_has_a_file_for_each_expert(tmp_path: Path) -> None:
     model = trained("wan22")
     model.save(str(tmp_path))

@@ -97,6 +97,16 @@ def test_all_parts_of_a_stack_take_part_in_the_score(stack: RewardStack) -> None
     assert harder(samples)[1].parts["semantic"] < scores[1].parts["semantic"]  # type: ignore[operator]
 
 
+def test_structure_from_motion_is_a_part_with_a_term_and_a_licence(stack: RewardStack) -> None:
+    named = get_stack("default", camera="pycolmap")
+    assert named.commercial
+    assert any(line.startswith("camera: pycolmap (structure") for line in describe_stack(named))
+    assert "sfm" in term_names(named)
+    score = make_real_reward(replace(stack, camera=named.camera), LEVEL)([Rollout(PROMPTS[0], clip(0), ())])[0]
+    assert score.parts["sfm"] is None  # a flat picture of a few pixels
+    assert "too few features" in score.notes["sfm"]
+
+
 def test_the_level_is_the_mean_of_the_clips_and_the_judges_answers(stack: RewardStack) -> None:
     clips = [clip(0), clip(1)]
     level = level_of(stack, PROMPTS, clips)
@@ -139,6 +149,10 @@ def test_a_part_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pyte
         load_networks(get_stack("default", depth=str(tmp_path)))
     for name in ("torchvision", "torchvision.models"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr("worldr1.estimators.structure.find_spec", lambda _name: None)
+    with_camera = replace(get_stack("default", camera="pycolmap"), depth=STACKS["packaged"].depth, features=None)
+    with pytest.raises(ValueError, match=r"cannot load its camera, pycolmap.*worldr1\[colmap\]"):
+        load_networks(with_camera)
     raft = replace(get_stack("packaged"), flow=STACKS["research"].flow)
     with pytest.raises(ValueError, match=r"cannot load its flow, raft_large.*worldr1\[raft\]"):
         load_networks(raft)

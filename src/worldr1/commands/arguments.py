@@ -97,6 +97,8 @@ class Train:
     """Another depth network in the stack: any depth model of transformers, vggt, moge or depth-anything-3."""
     judge: Annotated[str | None, arg(metavar="DIR|HUB")] = None
     """A vision-language model that says whether the prompt is followed; none by default."""
+    camera: Annotated[str | None, arg(metavar="pycolmap")] = None
+    """Structure from motion beside the other terms (needs the extra colmap; seconds a clip); none by default."""
     dry_run: Flag = False
     """Only print the plan: parameters, tokens, memory by part, evaluations, hours. Downloads no weights."""
     devices: int = 1
@@ -192,6 +194,9 @@ class Generate:
     """In pixels, where it differs from --size."""
     fps: Annotated[float | None, arg(metavar="FLOAT")] = None
     """Frames a second of the video; the model's own by default."""
+    camera_noise: Annotated[float | None, arg(metavar="SHARE")] = None
+    """How much of the initial noise, from 0 to 1, follows the camera move that the prompt names (as understood by
+    worldr1 score); white noise by default, and for prompts that name none."""
     save_memory: Flag = False
     """Keep text encoder and codec off the GPU between uses, and decode in tiles (their seams are blended)."""
 

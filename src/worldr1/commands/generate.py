@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from safetensors import SafetensorError
 from worldr1.commands.arguments import Generate as Arguments
 from worldr1.commands.best_of import Judge
 from worldr1.commands.requests import Request, requests_of
-from worldr1.commands.score import LEAST_SIDE
+from worldr1.commands.score import LEAST_SIDE, prompt_for
 from worldr1.commands.settings import Settings, settings_of
 from worldr1.plan import GENERATION, Job, available_memory, check_memory, make_plan
 from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory
 from worldr1.policies.lora_export import LORA_FILE
+from worldr1.policies.noise import camera_conditioned
 from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.tiny_policy import PACKAGED
 from worldr1.train.rollout import sample
@@ -61,13 +62,26 @@ def run_generate(arguments: Arguments) -> None:
 
 def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | None, settings: Settings) -> None:
     """Sample, choose, write and print some requests."""
-    prompts = [Prompt(r.text, seed=s) for r in requests for s in r.seeds]
-    rollouts = iter(sample(policy, prompts, [p.seed for p in prompts]).rollouts)
+    asked = [_prompt(r.text, settings) for r in requests]
+    prompts = [replace(p, seed=s) for r, p in zip(requests, asked, strict=True) for s in r.seeds]
+    initial = camera_conditioned(policy, settings.camera_noise) if settings.camera_noise else None
+    rollouts = iter(sample(policy, prompts, [p.seed for p in prompts], initial=initial).rollouts)
     for request in requests:
         clips = [next(rollouts).clip for _ in request.seeds]
         chosen, scores = judge.best(request.text, clips) if judge else (0, [None])
         _write(request, clips[chosen], chosen, scores, settings)
         print(request.path)
+
+
+def _prompt(text: str, settings: Settings) -> Prompt:
+    """The prompt, with the path of its camera words where the noise shall follow it; says on stderr if it has none."""
+    if not settings.camera_noise:
+        return Prompt(text)
+    shape = torch.zeros(()).expand(settings.frames, 3, settings.height, settings.width)
+    prompt = prompt_for(text, Clip(shape))
+    if prompt.camera is None:
+        print(f"worldr1: warning: no single camera move is understood in {text!r}; its noise is white", file=sys.stderr)
+    return prompt
 
 
 def _write(request: Request, clip: Clip, chosen: int, scores: Sequence[float | None], settings: Settings) -> None:
@@ -111,6 +125,8 @@ def _check(arguments: Arguments, requests: Sequence[Request]) -> None:
         if not 0 <= request.seeds[0] <= request.seeds[-1] < 2**63:
             raise ValueError(f"--seed must be a whole number from 0 to 2^63, not {request.seeds[0]}")
         check_target(request.path)
+    if arguments.camera_noise is not None and not 0 <= arguments.camera_noise <= 1:
+        raise ValueError(f"--camera-noise is a share between 0 and 1, not {arguments.camera_noise}")
     if arguments.fuse and arguments.lora is None:
         raise ValueError("--fuse adds a LoRA into the weights; give one with --lora")
     if arguments.lora is not None and not (arguments.lora / LORA_FILE).is_file():

@@ -25,6 +25,7 @@ class Settings:
     height: int = 32
     width: int = 32
     fps: float | None = None  # the model's own
+    camera_noise: float = 0.0  # share of the initial noise that follows the prompt's camera
     worldr1: str = __version__
 
     @property
@@ -35,7 +36,7 @@ class Settings:
 def settings_of(arguments: Arguments) -> Settings:
     """The settings of a command; raises ``ValueError`` for models that cannot run."""
     usual = _usual(arguments.model)
-    said = {name: getattr(arguments, name) for name in ("guidance", "steps", "frames", "fps")}
+    said = {name: getattr(arguments, name) for name in ("guidance", "steps", "frames", "fps", "camera_noise")}
     said |= {name: getattr(arguments, name) or arguments.size for name in ("height", "width")}
     lora = None if arguments.lora is None else str(arguments.lora)
     return replace(usual, lora=lora, fuse=arguments.fuse, **{k: v for k, v in said.items() if v is not None})

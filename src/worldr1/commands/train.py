@@ -26,7 +26,18 @@ from worldr1.train.metrics import Row
 
 _SETTINGS = ("seed", "iterations", "prompts", "group", "camera_noise")  # of every preset
 _LEAST = {"iterations": 1, "prompts": 1, "held_out": 2}  # of fewer held-out prompts there is no interval
-_REAL_ONLY = ("model", "frames", "height", "width", "held_out", "optimizer", "reward_stack", "depth_model", "judge")
+_REAL_ONLY = (
+    "model",
+    "frames",
+    "height",
+    "width",
+    "held_out",
+    "optimizer",
+    "reward_stack",
+    "depth_model",
+    "judge",
+    "camera",
+)
 
 
 def run_train(arguments: Train) -> int:
@@ -66,7 +77,8 @@ def _train_published(arguments: Train) -> int:
     if arguments.algorithm is not None:
         preset = replace(preset, train=replace(preset.train, algorithm=make_algorithm(arguments.algorithm)))
     preset = replace(preset, train=_scored(preset.train, arguments))
-    stack = get_stack(arguments.reward_stack or preset.stack.name, arguments.depth_model, arguments.judge)
+    chosen = arguments.reward_stack or preset.stack.name
+    stack = get_stack(chosen, arguments.depth_model, arguments.judge, arguments.camera)
     preset = with_stack(preset, stack)
     model = arguments.model or preset.hub
     if arguments.dry_run:

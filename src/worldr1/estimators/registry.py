@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from worldr1.estimators.structure import CameraEstimator
 
 
 def _tiny_depth() -> Any:
@@ -40,6 +43,12 @@ def _multiview(name: str) -> Any:
     return getattr(multiview, name)()
 
 
+def _pycolmap() -> Any:
+    from worldr1.estimators.structure import PycolmapCamera
+
+    return PycolmapCamera()
+
+
 # names of published checkpoints are spelled as on the hub; a name maps to a function that loads it
 DEPTH: dict[str, Callable[[], Any]] = {
     "tiny": _tiny_depth,
@@ -54,6 +63,7 @@ FLOW: dict[str, Callable[[], Any]] = {
     "raft_small": lambda: _raft("raft_small"),
     "raft_large": lambda: _raft("raft_large"),
 }
+CAMERA: dict[str, Callable[[], Any]] = {"pycolmap": _pycolmap}
 
 
 def _unknown(kind: str, name: str, names: dict[str, Callable[[], Any]], hub: bool) -> ValueError:
@@ -91,6 +101,14 @@ def make_flow(name: str, cache: Path | None = None) -> Callable[[Tensor, Tensor]
         raise _unknown("flow", name, FLOW, hub=False)
     kept: Callable[[Tensor, Tensor], Tensor] = _kept(FLOW[name](), f"flow:{name}", cache)
     return kept
+
+
+def make_camera(name: str) -> CameraEstimator:
+    """A camera estimator by name; raises as `make_depth` does."""
+    if name not in CAMERA:
+        raise _unknown("camera", name, CAMERA, hub=False)
+    estimator: CameraEstimator = CAMERA[name]()
+    return estimator
 
 
 def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Tensor]:

@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from worldr1.policies.lora_hunyuan import is_hunyuan, to_original
+
 LORA_FILE = "pytorch_lora_weights.safetensors"
 LOW_NOISE_LORA = "pytorch_lora_weights_transformer_2.safetensors"  # beside it: of Wan 2.2's second expert
 
@@ -74,7 +76,8 @@ def check_fits(path: Path, transformer: nn.Module) -> None:
 
 
 def export_comfyui(directory: Path, out: Path) -> dict[Path, int]:
-    """Write a LoRA as ComfyUI's own loaders read it; returns each file's number of matrices, all that there were.
+    """Write a LoRA as ComfyUI's own loaders read it; returns each file's number of matrices: all that there were, or
+    of HunyuanVideo two in the place of six where q, k and v become one layer.
 
     The second expert of Wan 2.2 is a model of its own there, so its LoRA goes into a second file, ``*-low-noise``.
     Raises ``ValueError`` for other models, before anything is written.
@@ -97,10 +100,17 @@ def _as_comfyui(path: Path) -> dict[str, Tensor]:
     """The matrices of a file under the keys of the original checkpoints.
 
     For Wan ``diffusion_model.blocks.0.self_attn.q.lora_A.weight``, for LTX
-    ``diffusion_model.transformer_blocks.0.attn1.to_q.lora_A.weight``. The scale is multiplied into B and no ``alpha``
+    ``diffusion_model.transformer_blocks.0.attn1.to_q.lora_A.weight``, for HunyuanVideo (as diffusion-pipe writes)
+    ``diffusion_model.double_blocks.0.img_attn_qkv.lora_A.weight``. The scale is multiplied into B and no ``alpha``
     is written: a reader without one takes 1.
     """
     weights, scale = read_lora(path)
+    if is_hunyuan(weights):
+        original = to_original(weights)
+        return {
+            f"diffusion_model.{key}": (matrix * scale if ".lora_B." in key else matrix).contiguous()
+            for key, matrix in original.items()
+        }
     rename = _renamer(weights)
     renamed = {}
     for key, matrix in weights.items():
@@ -119,6 +129,6 @@ def _renamer(weights: dict[str, Tensor]) -> Callable[[str], str]:
         wan = any(key.startswith("transformer.blocks.") for key in weights)
         return _WAN.__getitem__ if wan else lambda layer: layer
     raise ValueError(
-        "ComfyUI itself reads LoRAs of Wan and LTX-Video only; its CogVideoX and HunyuanVideo nodes take diffusers' "
+        "ComfyUI itself reads LoRAs of Wan, LTX-Video and HunyuanVideo only; its CogVideoX nodes take diffusers' "
         "format, so give them the LoRA as it is"
     )

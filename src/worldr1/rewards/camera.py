@@ -12,6 +12,7 @@ from worldr1.rewards.term import TermResult
 ROTATION_TOLERANCE_DEG = 20.0
 STILL_TOLERANCE_M = 0.3
 SCALE_SLACK = 1.1  # of the logarithm: a clip's true scale is within a factor of 3 of the assumed one
+LEAST_REGISTERED = 0.75  # of the frames, for structure from motion to have a say
 LENGTH_TOLERANCE = 0.7  # of the logarithm: prompts name a move, not how far it goes
 
 
@@ -36,11 +37,28 @@ def _agreement(found: Tensor, asked: Tensor, slack: float = 0.0) -> Tensor:
     return torch.stack(parts).mean(0)
 
 
+def _second_opinion(evidence: Evidence, i: int, asked: Tensor, slack: float) -> Tensor | None:
+    """Agreement of clip ``i``'s structure from motion with ``asked`` ``[f, 4, 4]``; ``None`` if it saw too little."""
+    assert evidence.structures is not None
+    structure = evidence.structures[i]
+    there = structure.registered
+    ends = bool(there[0]) and bool(there[-1])
+    if not ends or float(there.sum()) < LEAST_REGISTERED * structure.shown:
+        return None
+    there = there.to(asked.device)
+    found = structure.c2w.to(asked)[there]
+    ours, theirs = evidence.c2w[i][there][:, :3, 3].norm(), found[:, :3, 3].norm()
+    found = torch.cat([found[:, :, :3], found[:, :, 3:] * (ours / theirs.clamp(min=1e-9))], dim=-1)
+    return _agreement(found[None], asked[there][None], slack)[0]
+
+
 def camera_term(evidence: Evidence) -> TermResult:
     """Agreement of the recovered path with the prompt's; abstains where the prompt has no camera path.
 
     Where depth has no scale (a relative network's median is set to 3 m), lengths may differ by a factor of 3 for free:
     the alignment is a Sim(3), but a camera that creeps is still told from one that moves.
+
+    Where structure from motion registered most of the clip, its path has half the say, at the recovered one's scale.
     """
     slack = 0.0 if evidence.metric else SCALE_SLACK
     num_frames, device = evidence.c2w.shape[1], evidence.c2w.device
@@ -51,4 +69,8 @@ def camera_term(evidence: Evidence) -> TermResult:
     if bool(told.any()):
         poses = torch.stack([c.relative().to(evidence.c2w) for c in paths if c is not None])
         values[told] = _agreement(evidence.c2w[told], poses, slack)
+        for i in told.nonzero().flatten().tolist() if evidence.structures is not None else []:
+            second = _second_opinion(evidence, i, poses[int(told[:i].sum())], slack)
+            if second is not None:
+                values[i] = (values[i] + second) / 2
     return TermResult(values, told, "the prompt names no camera path of this length")

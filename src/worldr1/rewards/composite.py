@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, SegmentEstimator, gather_evidence
 from worldr1.rewards.spec import evaluate, spec_of
 from worldr1.rewards.term import Term, TermResult
@@ -47,12 +48,14 @@ class WorldReward:
         segments: SegmentEstimator | None = None,
         *,
         refine_camera: bool = False,
+        camera: CameraEstimator | None = None,
     ) -> None:
-        """``segments`` and ``refine_camera`` are `gather_evidence`'s; terms about objects abstain without segments."""
+        """The estimators and ``refine_camera`` are `gather_evidence`'s; terms about objects abstain without segments,
+        and the sfm term without ``camera``."""
         if not terms:
             raise ValueError("a reward needs at least one term")
         self.terms, self.depth, self.flow, self.segments = dict(terms), depth, flow, segments
-        self.refine_camera = refine_camera
+        self.refine_camera, self.camera = refine_camera, camera
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
@@ -72,7 +75,14 @@ class WorldReward:
         K = torch.stack([k if k is not None else default_intrinsics(*video.shape[-2:]) for k in known])
         with torch.no_grad():
             return gather_evidence(
-                video, K.to(video), prompts, self.depth, self.flow, self.segments, refine_camera=self.refine_camera
+                video,
+                K.to(video),
+                prompts,
+                self.depth,
+                self.flow,
+                self.segments,
+                refine_camera=self.refine_camera,
+                camera=self.camera,
             )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from worldr1.estimators.depth import MAX_DEPTH_M
+from worldr1.estimators.structure import CameraEstimator, Structure
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust, follow_edges
@@ -46,13 +47,17 @@ class Evidence:
     prompts: Sequence[Prompt | None]
     segments: Tensor | None = None  # [b, f, h, w] int: 0 no object, other ids hold over a clip
     metric: bool = True  # whether depth is in metres; else each clip has a scale of its own
+    structures: Sequence[Structure] | None = None  # of each clip, where structure from motion is asked for
 
     def select(self, which: Tensor) -> Evidence:
         """The evidence of the clips that ``which``, bool ``[b]``, picks."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}  # without what is cached
         parts: dict[str, Any] = {k: v[which] for k, v in own.items() if isinstance(v, Tensor)}
-        prompts = tuple(p for p, picked in zip(self.prompts, which.tolist(), strict=True) if picked)
-        return replace(self, prompts=prompts, **parts)
+        chosen = which.nonzero().flatten().tolist()
+        parts["prompts"] = tuple(self.prompts[i] for i in chosen)
+        if self.structures is not None:
+            parts["structures"] = tuple(self.structures[i] for i in chosen)
+        return replace(self, **parts)
 
     @cached_property
     def textured_share(self) -> Tensor:
@@ -107,6 +112,7 @@ def gather_evidence(
     segments: SegmentEstimator | None = None,
     *,
     refine_camera: bool = False,
+    camera: CameraEstimator | None = None,
 ) -> Evidence:
     """Measure clips ``[b, f, 3, h, w]`` with intrinsics ``[b, 3, 3]``.
 
@@ -116,6 +122,7 @@ def gather_evidence(
     the camera's steps until points land where the flow leads, which the error of the second frame's depth then no
     longer spoils, then depth and camera of all frames together (`bundle.adjust`); what moves by itself is then also
     looked for over a third of the clip, where slow movers show, and not at all where the prompt lets nothing move.
+    ``camera`` looks for the camera of each clip a second time, from neither depth nor flow.
 
     Raises ``ValueError`` for fewer than two frames or values that are not finite.
     """
@@ -149,6 +156,8 @@ def gather_evidence(
     evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
     if refine_camera:
         evidence = replace(evidence, dynamic=_movers(evidence))
+    if camera is not None:
+        evidence = replace(evidence, structures=tuple(camera(*clip) for clip in zip(video, K, strict=True)))
     if segments is None:
         return evidence
     parts = zip(video, evidence.world_points(), both[0], both[1], evidence.dynamic, strict=True)

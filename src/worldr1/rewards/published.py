@@ -30,6 +30,7 @@ class RewardStack:
     flow: Part
     features: Part | None = None  # perceptual distance in the held-out view
     judge: Part | None = None  # whether the prompt is followed; slow
+    camera: Part | None = None  # structure from motion; slow
     short_side: int = 256  # pixels that clips are shown at
     general: bool = True  # the terms for any footage; else those that the tiny model trains with
 
@@ -50,6 +51,9 @@ JUDGES = (
     Part("Qwen/Qwen2.5-VL-7B-Instruct", "apache-2.0", True),
     Part("HuggingFaceTB/SmolVLM2-2.2B-Instruct", "apache-2.0", True),
 )
+
+# its wheel also holds parts of CHOLMOD that are under the GPL: free to use, not to build into a closed program
+PYCOLMAP = Part("pycolmap", "bsd-3-clause", True, "structure from motion on SIFT, no weights; worldr1[colmap]")
 
 STACKS: dict[str, RewardStack] = {
     stack.name: stack
@@ -83,10 +87,12 @@ STACKS: dict[str, RewardStack] = {
 }
 
 
-def get_stack(name: str, depth: str | None = None, judge: str | None = None) -> RewardStack:
-    """A stack by name, with another depth network or with a judge (hub id, folder, or a name of the registry).
+def get_stack(name: str, depth: str | None = None, judge: str | None = None, camera: str | None = None) -> RewardStack:
+    """A stack by name, with another depth network, a judge (hub id, folder, or a name of the registry) or structure
+    from motion (``pycolmap``).
 
-    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge beside the packaged terms.
+    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge or structure from motion beside
+    the packaged terms.
     """
     if name not in STACKS:
         close = get_close_matches(name, STACKS, n=1)
@@ -100,6 +106,12 @@ def get_stack(name: str, depth: str | None = None, judge: str | None = None) -> 
             raise ValueError(f"the {name} stack has no judge; use --judge with --reward-stack default or research")
         known = {p.model: p for p in JUDGES}
         stack = replace(stack, judge=known.get(judge, Part(judge, OWN, False)))
+    if camera is not None:
+        if not stack.general:
+            raise ValueError(f"the {name} stack has no camera; use --camera with --reward-stack default or research")
+        if camera != PYCOLMAP.model:
+            raise ValueError(f"unknown camera estimator {camera!r}; use {PYCOLMAP.model}")
+        stack = replace(stack, camera=PYCOLMAP)
     return stack
 
 

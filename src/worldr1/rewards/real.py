@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from worldr1.estimators.judge import TransformersJudge
-from worldr1.estimators.registry import make_depth, make_features, make_flow
+from worldr1.estimators.registry import make_camera, make_depth, make_features, make_flow
+from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.downscaled import Downscaled, shrink, shrink_clip
@@ -20,6 +21,7 @@ from worldr1.rewards.general import GENERAL
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
 from worldr1.rewards.published import Part, RewardStack
 from worldr1.rewards.semantic import calibrate, semantic
+from worldr1.rewards.sfm import sfm_term
 from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import Term
 from worldr1.types import Clip, Prompt, Rollout
@@ -35,6 +37,7 @@ class Networks:
     flow: FlowEstimator
     perceptual: Perceptual | None
     judge: TransformersJudge | None
+    camera: CameraEstimator | None
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,12 @@ def load_networks(stack: RewardStack) -> Networks:
     depth, flow = _load(stack, "depth", make_depth), _load(stack, "flow", make_flow)
     features = _load(stack, "features", make_features) if stack.features else None
     judge = _load(stack, "judge", lambda m: TransformersJudge(m, device=device)) if stack.judge else None
+    camera = _load(stack, "camera", make_camera) if stack.camera else None
     for part in (depth, flow, features):
         model = getattr(part, "model", None)
         if isinstance(model, torch.nn.Module):
             model.to(device)
-    return Networks(depth, flow, None if features is None else FeatureDistance(features), judge)
+    return Networks(depth, flow, None if features is None else FeatureDistance(features), judge, camera)
 
 
 def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
@@ -93,7 +97,8 @@ class FeatureDistance:
 
 def term_names(stack: RewardStack) -> list[str]:
     """The terms that the reward of a stack has."""
-    return [*(GENERAL if stack.general else TERMS), *(["semantic"] if stack.judge else []), *MEASURES]
+    added = [name for name, part in (("semantic", stack.judge), ("sfm", stack.camera)) if part]
+    return [*(GENERAL if stack.general else TERMS), *added, *MEASURES]
 
 
 def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
@@ -104,9 +109,11 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
         terms["held_out_view"] = held_out_view(networks.perceptual)
     if networks.judge is not None:
         terms["semantic"] = semantic(networks.judge, level.answer)
+    if networks.camera is not None:
+        terms["sfm"] = sfm_term
     for name, measure in MEASURES.items():
         terms[name] = guards.floor_guard(measure, guards.Floor(default=level.floors[name]))
-    reward = WorldReward(terms, networks.depth, networks.flow, refine_camera=stack.general)
+    reward = WorldReward(terms, networks.depth, networks.flow, refine_camera=stack.general, camera=networks.camera)
     return Downscaled(reward, stack.short_side)
 
 
