@@ -75,6 +75,6 @@ def test_train_kill_resume_generate_and_export(kind: str, tmp_path: Path) -> Non
     prompt = ("--prompt", "a red box on grass", "--steps", 4, "--guidance", 3)
     lora = ("--lora", tmp_path / "whole" / "lora", "--out", tmp_path / "x.mp4")
     finish("generate", "--model", tmp_path / "model", *SHAPE, *prompt, *lora)
-    if kind in ("wan", "wan22", "ltx"):
+    if kind != "cogvideox":  # ComfyUI itself has no such model
         finish("export", tmp_path / "whole" / "lora", "--out", tmp_path / "comfy.safetensors")
         assert len(list(tmp_path.glob("comfy*"))) == len(names)
