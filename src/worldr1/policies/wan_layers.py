@@ -43,7 +43,7 @@ class Rotary(WanRotaryPosEmbed):  # type: ignore[misc]
     """Rotations by position, made once per shape; for float32 on a CPU as the complex numbers that they are."""
 
     def forward(self, hidden_states: Tensor) -> Any:
-        made = vars(self).setdefault("_made", {})
+        made: dict[Any, Any] = self.__dict__.setdefault("_made", {})
         key = (hidden_states.shape[2:], hidden_states.dtype, hidden_states.device)
         if key not in made:
             cos, sin = super().forward(hidden_states)
