@@ -4,9 +4,10 @@
 
 The model is a random `WanTransformer3DModel` of 0.6 M parameters making 8 videos of 64x64x9 in 10 steps, with a LoRA.
 The straightforward trainer does what published ones do: it draws and replays all steps, pads texts to 512 tokens, runs
-guidance in one batch and checkpoints gradients. One thread, CPU time of the process, variants interleaved; Markdown
-with medians, and the range of the totals. First it is shown that both trainers have the same log-probabilities and
-gradients. ``--tiny`` adds so many iterations of the tiny preset, for the share of its reward; 0 leaves them out.
+guidance in one batch and checkpoints gradients, on diffusers' own modules. The reward is the same in all rows. One
+thread, CPU time of the process, variants interleaved; Markdown with medians, and the range of the totals. First it is
+shown that both trainers have the same log-probabilities and gradients.
+``--tiny`` adds so many iterations of the tiny preset, for the share of its reward; 0 leaves them out.
 """
 
 import argparse
@@ -91,7 +92,7 @@ class PlainStep:
 
 
 class PlainTrainer:
-    """Flow-GRPO as one would write it down first; the policy lends its transformer, schedule and layout only."""
+    """Flow-GRPO as one would write it down first; the policy lends its schedule, layout and untouched pipeline."""
 
     def __init__(self, policy: WanPolicy, prompts: Sequence[Prompt]) -> None:
         self.policy, self.transformer = policy, policy.pipeline.transformer
@@ -195,10 +196,10 @@ def agreement(plain: PlainTrainer, policy: WanPolicy, reward: Reward, advantage:
         for k in range(policy.sampler.window)
     ]  # fmt: skip
 
-    def gradient(backward: Callable[[], None]) -> Tensor:
-        policy.pipeline.transformer.zero_grad(set_to_none=True)
+    def gradient(own: WanPolicy, backward: Callable[[], None]) -> Tensor:
+        own.pipeline.transformer.zero_grad(set_to_none=True)
         backward()
-        return torch.cat([p.grad.flatten() for p in policy.trainable() if p.grad is not None])
+        return torch.cat([p.grad.flatten() for p in own.trainable() if p.grad is not None])
 
     def ours() -> None:
         parts = GRPO().parts(Update(policy, reward, batch, advantage, CLIP, KL_WEIGHT, torch.Generator()))
@@ -207,7 +208,7 @@ def agreement(plain: PlainTrainer, policy: WanPolicy, reward: Reward, advantage:
 
     with torch.no_grad():
         found = [log_prob(s.after, *plain.distribution(s.before, i)[1:]) - s.log_prob for i, s in enumerate(steps)]
-    a, b = gradient(lambda: plain.backward(steps, advantage)), gradient(ours)
+    a, b = gradient(plain.policy, lambda: plain.backward(steps, advantage)), gradient(policy, ours)
     return float(torch.stack(found).abs().max()), float((a - b).norm() / a.norm())
 
 
@@ -220,13 +221,12 @@ def wan_table(repetitions: int, num_videos: int = 8, baseline: SamplerConfig = R
         "window of two, no guidance": replace(WINDOW, steps=baseline.steps, guidance=1.0),
     }
     policies = {name: WanPolicy(pipeline, s, batch=num_videos, **SHAPE) for name, s in samplers.items()}
-    first = policies["full replay"]
-    parameters, reward = first.add_lora(8), make_reward(Floor(), Floor(), with_prompt=False)
+    first, untouched = policies["full replay"], WanPolicy(make_pipeline(), baseline, trim_text=False, **SHAPE)
+    reward, advantage = make_reward(Floor(), Floor(), with_prompt=False), torch.linspace(-1, 1, num_videos)
     with torch.no_grad():  # a fresh adapter does nothing
-        for p in parameters:
+        for p in (*first.add_lora(8), *untouched.add_lora(8)):
             p.add_(0.02 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
-    advantage = torch.linspace(-1, 1, num_videos)
-    plain = PlainTrainer(first, prompts)
+    plain = PlainTrainer(untouched, prompts)
     log_probs, gradients = agreement(plain, first, reward, advantage)
     if log_probs > AGREEMENT:
         raise RuntimeError(f"the trainers' log-probabilities differ by {log_probs:.1e}: they do not do the same")
@@ -234,45 +234,46 @@ def wan_table(repetitions: int, num_videos: int = 8, baseline: SamplerConfig = R
     def ours(policy: WanPolicy) -> Callable[[int], Seconds]:
         return lambda seed: package_iteration(policy, reward, prompts, seed)
 
-    optimizer = torch.optim.AdamW(parameters, lr=RATE)
+    optimizer = torch.optim.AdamW(untouched.trainable(), lr=RATE)
     variants = {"straightforward": lambda seed: plain.iteration(reward, seed, advantage, optimizer)}
     variants |= {f"this package, {name}": ours(policy) for name, policy in policies.items()}
     found: dict[str, list[Seconds]] = {name: [] for name in variants}
     latents = first.draw([torch.Generator().manual_seed(k) for k in range(num_videos)])
 
-    def decode() -> float:
+    def decode(policy: WanPolicy) -> float:
         started = time.process_time()
-        first.decode(latents)
+        policy.decode(latents)
         return time.process_time() - started
 
-    decoding: list[float] = []
+    decoding: list[tuple[float, float]] = []
     for i in range(repetitions + 1):
         for name, iteration in variants.items():
             seconds = iteration(i)
             if i:  # the first time around warms up
                 found[name].append(seconds)
-        decoding.append(decode())
+        decoding.append((decode(untouched), decode(first)))
+    slow, fast = (statistics.median(column) for column in zip(*decoding, strict=True))
     count = sum(p.numel() for n, p in pipeline.transformer.named_parameters() if "lora" not in n)
     return "\n".join([
         f"Wan of {count / 1e6:.2f} M parameters, {num_videos} videos. Between padded and trimmed texts "
         f"log-probabilities differ by at most {log_probs:.1e}, the LoRA's gradients by {gradients:.1e}.\n",
-        *rows(found, statistics.median(decoding)),
-        f"\nDecoding is {statistics.median(decoding):.2f} s of every sampling phase; × of the transformer "
-        "leaves it and the reward out.",
+        *rows(found, [slow] + [fast] * len(policies)),
+        f"\nDecoding is {fast:.2f} s of every sampling phase, {slow:.2f} s of the first; "
+        "× of the transformer leaves it and the reward out.",
     ])  # fmt: skip
 
 
-def rows(found: dict[str, list[Seconds]], decoding: float = 0.0) -> list[str]:
-    """A Markdown table of medians; what everything is compared with comes first."""
+def rows(found: dict[str, list[Seconds]], decoding: Sequence[float] = (0.0,)) -> list[str]:
+    """A Markdown table of medians; what everything is compared with comes first. ``decoding`` is each row's."""
     lines = [
         "| CPU-seconds | sample | reward | update | total | range | × | × of the transformer |",
         "|---|---|---|---|---|---|---|---|",
     ]
     references: tuple[float, float] | None = None
-    for name, runs in found.items():
+    for (name, runs), decoded in zip(found.items(), decoding, strict=True):
         totals = [sum(r.values()) for r in runs]
         middle = statistics.median(totals)
-        own = statistics.median(r["sample"] + r["update"] for r in runs) - decoding
+        own = statistics.median(r["sample"] + r["update"] for r in runs) - decoded
         references = references or (middle, own)
         cells = [name, *(f"{statistics.median(r[p] for r in runs):.2f}" for p in PHASES), f"{middle:.2f}"]
         cells += [f"{min(totals):.2f}-{max(totals):.2f}", f"{references[0] / middle:.1f}", f"{references[1] / own:.1f}"]

@@ -26,11 +26,13 @@ def load(name: str) -> ModuleType:
 def test_the_straightforward_trainer_has_the_packages_log_probabilities_and_gradients() -> None:
     train = load("train")
     sampler = replace(train.REPLAY, steps=2, window=2, window_end=2)
-    policy = WanPolicy(train.make_pipeline(), sampler, batch=2, num_frames=5, height=32, width=32)
+    shape = {"num_frames": 5, "height": 32, "width": 32}
+    policy = WanPolicy(train.make_pipeline(), sampler, batch=2, **shape)
+    untouched = WanPolicy(train.make_pipeline(), sampler, trim_text=False, **shape)
     with torch.no_grad():
-        for p in policy.add_lora(4):
+        for p in (*policy.add_lora(4), *untouched.add_lora(4)):
             p.add_(0.02 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
-    plain = train.PlainTrainer(policy, [Prompt(train.TEXT)] * 2)
+    plain = train.PlainTrainer(untouched, [Prompt(train.TEXT)] * 2)
     log_probs, gradients = train.agreement(plain, policy, lambda _: [], torch.tensor([-1.0, 1.0]))
     assert log_probs < 1e-6  # measured 1e-7
     assert gradients < 1e-3  # measured 4e-5

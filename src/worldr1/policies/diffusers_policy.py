@@ -58,7 +58,7 @@ class DiffusersPolicy(abc.ABC):
     native_fps: ClassVar[float]
     text_length: ClassVar[int]  # tokens; longer prompts are cut
     padding: int = 0  # latent frames before the clip's own, which are made and thrown away
-    joint_guidance: ClassVar[bool] = True  # both terms of the guidance in one batch, as the model's own pipeline does
+    joint_guidance: bool = True  # both terms of the guidance in one batch, as the model's own pipeline does
 
     def __init__(
         self,
@@ -134,6 +134,10 @@ class DiffusersPolicy(abc.ABC):
     def collate(self, texts: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """The states of single prompts as one batch."""
         return tuple(torch.cat(parts) for parts in zip(*texts, strict=True))
+
+    def stack(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Two results of `collate` as one batch."""
+        return tuple(torch.cat(pair) for pair in zip(first, second, strict=True))
 
     def transformers(self) -> list[Any]:
         """Every network that predicts velocities."""
@@ -267,7 +271,7 @@ class DiffusersPolicy(abc.ABC):
             return network(x, step, *text)
         null = [t.expand(len(x), *t.shape[1:]) for t in self.embed([""])]
         if self.joint_guidance:
-            both = network(x.repeat(2, 1, 1), step, *(torch.cat(pair) for pair in zip(null, text, strict=True)))
+            both = network(x.repeat(2, 1, 1), step, *self.stack(null, text))
             without, with_text = both.chunk(2)
         else:
             with_text, without = network(x, step, *text), network(x, step, *null)

@@ -20,7 +20,7 @@ class HunyuanVideoPolicy(DiffusersPolicy):
     # the joint blocks' text side (add_*_proj) stays as it is: the LoRA changes how video tokens are made
     native_fps: ClassVar[float] = 15.0
     text_length: ClassVar[int] = 256
-    joint_guidance: ClassVar[bool] = False
+    joint_guidance: bool = False
 
     @staticmethod
     def compression(pipeline: Any) -> Compression:

@@ -11,51 +11,13 @@ from typing import Any, ClassVar
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanRMS_norm
-from diffusers.models.transformers.transformer_wan import WanAttnProcessor, WanTimeTextImageEmbedding
 from torch import Tensor, nn
 
 from worldr1.policies.diffusers_policy import Compression, DiffusersPolicy
 from worldr1.policies.lora_export import LOW_NOISE_LORA
+from worldr1.policies.wan_layers import BiasedCrossAttention, CodecNorm, Embedding, Rotary, SelfAttention
 
 _FPS_5B = 24.0
-
-
-class _Embedding(WanTimeTextImageEmbedding):  # type: ignore[misc]
-    """The conditions' embedding, letting an attention bias ``[n, length]`` through beside the text states."""
-
-    def forward(self, timestep: Tensor, encoder_hidden_states: Any, *rest: Any, **options: Any) -> tuple[Any, ...]:
-        if not isinstance(encoder_hidden_states, tuple):
-            plain: tuple[Any, ...] = super().forward(timestep, encoder_hidden_states, *rest, **options)
-            return plain
-        states, bias = encoder_hidden_states
-        time, projected, text, image = super().forward(timestep, states, *rest, **options)
-        return time, projected, (text, bias), image
-
-
-class _BiasedCrossAttention(WanAttnProcessor):  # type: ignore[misc]
-    """Wan's attention, adding the bias that came with the text states to the keys' scores.
-
-    The bias travels with the states instead of being kept aside, so that a checkpointed block finds its own again.
-    """
-
-    def __call__(self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Any = None, *rest: Any) -> Tensor:
-        if isinstance(encoder_hidden_states, tuple):
-            states, bias = encoder_hidden_states
-            encoder_hidden_states, rest = states, (bias[:, None, None, :],)
-        result: Tensor = super().__call__(attn, hidden_states, encoder_hidden_states, *rest)
-        return result
-
-
-class _Norm(WanRMS_norm):  # type: ignore[misc]
-    """The codec's normalisation over channels: PyTorch's own norm over any axis but the last is very slow on a CPU."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or x.dtype != torch.float32 or not self.channel_first:
-            usual: Tensor = super().forward(x)
-            return usual
-        length = (x.square().sum(1, keepdim=True) + 1e-24).sqrt()
-        scaled: Tensor = x / length * self.scale * self.gamma + self.bias
-        return scaled
 
 
 def trim(states: Sequence[Tensor], full: int) -> tuple[Tensor, Tensor]:
@@ -80,20 +42,24 @@ class WanPolicy(DiffusersPolicy):
 
     native_fps: ClassVar[float] = 16.0
     text_length: ClassVar[int] = 512
-    joint_guidance: ClassVar[bool] = False
+    joint_guidance: bool = False
 
     def __init__(self, pipeline: Any, *args: Any, trim_text: bool = True, **options: Any) -> None:
         self.trim_text = trim_text  # False is the pipeline to the bit, True the same up to rounding, and faster
         super().__init__(pipeline, *args, **options)
+        # on a CPU a small network's calls cost as much as its arithmetic; elsewhere the memory counts for more
+        self.joint_guidance = trim_text and self.device.type == "cpu"
         if pipeline.config.expand_timesteps and options.get("fps") is None:
             self.fps = _FPS_5B
         for part in self.transformers() if trim_text else ():
-            part.condition_embedder.__class__ = _Embedding  # its weights and their names stay
+            part.condition_embedder.__class__ = Embedding  # its weights and their names stay
+            part.rope.__class__ = Rotary
             for block in part.blocks:
-                block.attn2.set_processor(_BiasedCrossAttention())
+                block.attn1.set_processor(SelfAttention())
+                block.attn2.set_processor(BiasedCrossAttention())
         for module in pipeline.vae.modules() if trim_text else ():
             if type(module) is WanRMS_norm:
-                module.__class__ = _Norm
+                module.__class__ = CodecNorm
 
     @staticmethod
     def compression(pipeline: Any) -> Compression:
@@ -152,6 +118,17 @@ class WanPolicy(DiffusersPolicy):
         if self.trim_text:
             return trim(states, self.text_length)
         return (torch.cat([nn.functional.pad(s, (0, 0, 0, self.text_length - s.shape[1])) for s in states]),)
+
+    def stack(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """As one batch: the shorter texts are filled up with states that a bias of −∞ hides."""
+        longest = max(first[0].shape[1], second[0].shape[1])
+
+        def filled(part: Tensor, value: float) -> Tensor:
+            missing = (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1])
+            return nn.functional.pad(part, missing, value=value)
+
+        parts = [(filled(t[0], 0.0), *(filled(bias, -torch.inf) for bias in t[1:])) for t in (first, second)]
+        return super().stack(*parts)
 
     def predict(self, x: Tensor, step: int, *text: Tensor) -> Tensor:
         transformer = self.expert(step)
