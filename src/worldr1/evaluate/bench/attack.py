@@ -62,7 +62,7 @@ def _clips(scenes: Sequence[tuple[str, Scene]], knobs: Floats, size: int) -> lis
 
 
 def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None, seed: int = 0) -> Found:
-    """Search the knobs for what the reward likes best, from a Gaussian in the middle of their ranges.
+    """Search the knobs for what the reward likes best, from a Gaussian in the middle of their ranges, and the honest clip.
 
     A clip on which the reward abstains counts as the worst there is. Raises ``ValueError`` when it abstains on all
     honest clips.
@@ -83,7 +83,7 @@ def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None,
     honest_score = score(honest)
     rng = np.random.default_rng(seed)
     mean, deviation = np.full(len(KNOBS), 0.5), np.full(len(KNOBS), 0.4)
-    best, best_score = mean, -np.inf
+    best, best_score = honest, honest_score
     for _ in range(config.iterations):
         drawn = np.clip(mean + deviation * rng.normal(size=(config.population, len(KNOBS))), 0, 1)
         scores = np.array([score(k) for k in drawn])
