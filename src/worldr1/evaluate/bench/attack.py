@@ -62,7 +62,7 @@ def _clips(scenes: Sequence[tuple[str, Scene]], knobs: Floats, size: int) -> lis
 
 
 def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None, seed: int = 0) -> Found:
-    """Search the knobs for what the reward likes best, from a Gaussian in the middle of their ranges, and the honest clip.
+    """Search the knobs for what the reward likes best, the honest clip included, from a Gaussian in their middle.
 
     A clip on which the reward abstains counts as the worst there is. Raises ``ValueError`` when it abstains on all
     honest clips.
