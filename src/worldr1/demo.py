@@ -119,7 +119,7 @@ class Run:
         """How to build the reward, its floors at the base model's own clips' level, and how those clips meet them."""
         prompts = self.train_prompts.first(_CALIBRATION)
         # drawn as in training, since drawing changes the motion
-        window = range(1, 1 + self.preset.sampler.window * self.preset.train.algorithm.draws)
+        window = self.preset.sampler.usual_window() if self.preset.train.algorithm.draws else range(0)
         with self.policy.reference():
             rollouts = sample(self.policy, prompts, [_CALIBRATION_SEED + 2 * p.seed for p in prompts], window).rollouts
         measured = make_reward(guards.Floor(), guards.Floor()).evidence(rollouts)
@@ -140,7 +140,7 @@ class Run:
 
     def self_test(self, reward: Reward) -> dict[str, float]:
         """What the run rests on; raises `SelfTestError`."""
-        prompts, window = self.train_prompts.first(2) * 4, range(1, 1 + self.preset.sampler.window)
+        prompts, window = self.train_prompts.first(2) * 4, self.preset.sampler.usual_window()
         algorithm = self.preset.train.algorithm
         return run_self_tests(self.policy, reward, prompts, window, *_good_and_bad(), algorithm)
 

@@ -75,6 +75,13 @@ def test_window_stays_within_its_end_and_reaches_both_sides() -> None:
     assert windows == {range(i, i + 2) for i in range(4)}
 
 
+@pytest.mark.parametrize(("window", "end"), [(1, 4), (2, 4), (4, 4), (5, 5)])
+def test_what_is_calibrated_with_is_a_window_that_training_draws(window: int, end: int) -> None:
+    config = SamplerConfig(steps=6, window=window, window_end=end)
+    drawn = {draw_window(config, torch.Generator().manual_seed(s)) for s in range(60)}
+    assert config.usual_window() in drawn
+
+
 def test_flow_sde_is_the_ode_without_noise_and_keeps_the_noise_level_to_first_order() -> None:
     generator = torch.Generator().manual_seed(3)
     x, v = torch.randn(2, 4, 6, 3, generator=generator, dtype=torch.float64)

@@ -36,6 +36,11 @@ class SamplerConfig:
         if self.rule not in RULES:
             raise ValueError(f"unknown rule {self.rule!r} of the drawn step; use one of {', '.join(RULES)}")
 
+    def usual_window(self) -> range:
+        """Of the windows that training draws from the second, or the only one: to calibrate and test with."""
+        start = min(1, self.window_end - self.window)
+        return range(start, start + self.window)
+
 
 def cps_mean_std(x: Tensor, v: Tensor, sigma: float, following: float, eta: float) -> tuple[Tensor, float]:
     """Mean (shape of ``x``) and standard deviation of one coefficient-preserving step from σ to σ' < σ.
