@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
 import torch
 
-from worldr1.estimators.flow import DISFlow, to_gray
+from worldr1.estimators.flow import DISFlow
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
 from worldr1.worlds.tiny.render import render_clips
 
@@ -36,19 +34,3 @@ def test_a_fast_pan_is_followed_from_the_whole_pictures_shift() -> None:
 
     assert error(DISFlow(shifted=True)) < 0.5
     assert error(DISFlow()) > 3
-
-
-def test_fewer_refinements_of_small_frames_cost_little_accuracy() -> None:
-    corpus = CorpusConfig(seed=7, violated=0.0)
-    clips = render_clips([scene_at(corpus, i) for i in range(8)])
-    video, true = torch.cat([c.video for c in clips]), torch.stack([c.truth.flow_px for c in clips if c.truth])
-    ours = DISFlow().both_ways(torch.stack([c.video for c in clips]))[0]
-    gray, f = to_gray(video), len(clips[0].video)
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    dis.setFinestScale(0)
-    starts = [i * f + t for i in range(len(clips)) for t in range(f - 1)]
-    refined = [cv2.resize(dis.calc(gray[k], gray[k + 1], None), (32, 32), interpolation=cv2.INTER_AREA) for k in starts]  # type: ignore[call-overload]
-    five = torch.from_numpy(np.stack(refined) / 2).view(true.shape)
-    errors = [float((flow - true).norm(dim=-1).mean()) for flow in (ours, five)]
-    assert not torch.equal(ours, five)
-    assert errors[0] < 1.1 * errors[1]  # measured 1.06; 1.03 on clips through the codec

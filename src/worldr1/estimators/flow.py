@@ -69,18 +69,14 @@ class DISFlow:
 
     def _between(self, first: Sequence[MatLike], second: Sequence[MatLike], like: Tensor) -> Tensor:
         """Flow ``[n, h, w, 2]`` between images of `to_gray`, for frames of the size and device of ``like``."""
-        height, width = like.shape[-2:]
-        # a third of the time less; enlarged frames' flow is averaged back, which smooths it too: 3 to 6 % more error
-        small = not self.shifted and min(height, width) < _LEAST_SIDE
 
         def block(indices: range) -> list[MatLike]:
             dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # not safe to share between threads
             dis.setFinestScale(0)
-            if small:
-                dis.setVariationalRefinementIterations(1)
             starts = (_start(first[i], second[i]) if self.shifted else None for i in indices)
             return [dis.calc(first[i], second[i], s) for i, s in zip(indices, starts, strict=True)]  # type: ignore[call-overload]
 
+        height, width = like.shape[-2:]
         share = -(-len(first) // self.threads)
         blocks = [range(i, min(i + share, len(first))) for i in range(0, len(first), share)]
         with ThreadPoolExecutor(self.threads) as pool:
