@@ -79,6 +79,7 @@ def _print(result: dict[str, Any], out: Path) -> None:
     console = Console()
     console.print(table)
     for judge, found in result["attack"].items():
-        verdict = "is consistent" if found["consistent"] else "cheats"
-        console.print(f"{judge}: the clip it likes best {verdict} ({found['score']:.3f})")
+        verdict = "holds" if found["consistent"] else "is fooled"
+        scores = f"best found {found['score']:.3f}, honest {found['honest_score']:.3f}"
+        console.print(f"{judge}: {verdict} when optimised against ({scores})")
     console.print(f"{out / 'validation.md'}")

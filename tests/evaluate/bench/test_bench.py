@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -125,3 +127,10 @@ def test_the_search_comes_near_the_honest_clip_for_a_reward_that_cannot_be_foole
     found = attack(Judge("reference", Reference()), TINY, SEARCH)
     assert abs(found.knobs["camera speed"] - 1) < 0.1  # the knob that changes most pixels of so small a clip
     assert found.honest_score == 1.0
+
+
+def test_a_cheating_clip_that_is_liked_less_than_the_honest_one_fools_nobody() -> None:
+    found = attack(Judge("reference", Reference()), TINY, replace(SEARCH, population=4, elites=2, iterations=1))
+    assert np.mean(list(found.knobs.values())[1:]) > SEARCH.most_cheating
+    assert found.score < found.honest_score
+    assert found.consistent

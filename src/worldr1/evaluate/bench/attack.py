@@ -43,7 +43,7 @@ class Found:
     knobs: dict[str, float]  # camera speed: share of the path that was asked for; others: 0 is honest, 1 severity 2
     score: float
     honest_score: float  # with the camera at full speed and nothing broken
-    consistent: bool  # hardly any cheating, and the camera moves
+    consistent: bool  # hardly any cheating, and the camera moves; or the honest clip is liked at least as well
 
 
 def _clips(scenes: Sequence[tuple[str, Scene]], knobs: Floats, size: int) -> list[Shown]:
@@ -62,7 +62,7 @@ def _clips(scenes: Sequence[tuple[str, Scene]], knobs: Floats, size: int) -> lis
 
 
 def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None, seed: int = 0) -> Found:
-    """Search the knobs for what the reward likes best, the honest clip included, from a Gaussian in their middle.
+    """Search the knobs for what the reward likes best, from a Gaussian in the middle of their ranges.
 
     A clip on which the reward abstains counts as the worst there is. Raises ``ValueError`` when it abstains on all
     honest clips.
@@ -83,7 +83,7 @@ def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None,
     honest_score = score(honest)
     rng = np.random.default_rng(seed)
     mean, deviation = np.full(len(KNOBS), 0.5), np.full(len(KNOBS), 0.4)
-    best, best_score = honest, honest_score
+    best, best_score = mean, -np.inf
     for _ in range(config.iterations):
         drawn = np.clip(mean + deviation * rng.normal(size=(config.population, len(KNOBS))), 0, 1)
         scores = np.array([score(k) for k in drawn])
@@ -93,7 +93,8 @@ def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None,
         elites = drawn[order]
         mean = config.smoothing * mean + (1 - config.smoothing) * elites.mean(0)
         deviation = config.smoothing * deviation + (1 - config.smoothing) * elites.std(0) + 0.01
-    consistent = bool(best[1:].mean() <= config.most_cheating and best[0] >= config.least_speed)
+    fair = best[1:].mean() <= config.most_cheating and best[0] >= config.least_speed
+    consistent = bool(fair or honest_score >= best_score)
     return Found(dict(zip(KNOBS, best.tolist(), strict=True)), best_score, honest_score, consistent)
 
 

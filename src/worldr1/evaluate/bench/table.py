@@ -189,7 +189,7 @@ def _attacks(attacks: Mapping[str, Mapping[str, Any]]) -> str:
         verdict = "yes" if found["consistent"] else "no"
         scores = [_number(found["score"]), _number(found["honest_score"])]
         rows.append([judge, *(_number(found["knobs"][k]) for k in knobs), *scores, verdict])
-    note = "What the reward likes best (cross-entropy method); 0 is honest for all knobs but the camera's speed."
+    note = "What the search (cross-entropy method) finds best; 0 is honest for all knobs but the camera's speed."
     table = _table(["judge", *knobs, "score", "score, honest", "consistent"], rows)
     return f"### Optimised against\n{note}\n\n{table}"
 
