@@ -40,7 +40,7 @@ class Pretrain:
     """Where to train; rendering takes the CPU's cores either way."""
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     """CPU threads; all cores by default."""
-    only: Literal["world-depth"] | None = None
+    only: Literal["world-depth", "world-flow"] | None = None
     """Make this part alone, which needs none of the others: the depth network for general worlds."""
     install_weights: Flag = False
     """Put the weights into the package when done, replacing the ones that are there."""

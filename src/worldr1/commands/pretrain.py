@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,14 +27,16 @@ from worldr1.train.fit import FitConfig, save_atomically
 from worldr1.train.pretrain.codec import train_codec
 from worldr1.train.pretrain.data import degrade, mix
 from worldr1.train.pretrain.estimators import build_depth, train_depth, train_tagger
+from worldr1.train.pretrain.flow_pairs import Pairs, PairsConfig, render_pairs
 from worldr1.train.pretrain.package import install, save_module, save_pipeline
 from worldr1.train.pretrain.transformer import train_transformer
 from worldr1.train.pretrain.world_depth import build_world_depth, train_world_depth
+from worldr1.train.pretrain.world_flow import build_world_flow, train_world_flow
 from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.captions import TAGS, vocabulary
 from worldr1.worlds.tiny.corpus import CorpusConfig, render_corpus
 
-Part = Literal["world-depth"]  # what needs no other stage
+Part = Literal["world-depth", "world-flow"]  # what needs no other stage
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,10 @@ class PretrainConfig:
     held_out_depth: FitConfig = field(default_factory=lambda: FitConfig(1200, 32, ema=0.99, seed=11))
     world_frames: FramesConfig = field(default_factory=FramesConfig)
     world_depth: FitConfig = field(
-        default_factory=lambda: FitConfig(1600, 32, warmup=50, ema=0.99, checkpoint_every=100, seed=13)
+        default_factory=lambda: FitConfig(11000, 32, ema=0.998, checkpoint_every=250, seed=13)
     )
+    world_pairs: PairsConfig = field(default_factory=PairsConfig)
+    world_flow: FitConfig = field(default_factory=lambda: FitConfig(6000, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
 
 
 _SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)
@@ -71,6 +76,8 @@ DEBUG = PretrainConfig(
     held_out_depth=_SHORT,
     world_frames=FramesConfig(clips=12, frames=2, measured=2),
     world_depth=_SHORT,
+    world_pairs=PairsConfig(pairs=8, measured=8),
+    world_flow=_SHORT,
 )
 
 
@@ -123,14 +130,24 @@ class Stages:
 
     def world_frames(self) -> tuple[Tensor, Tensor]:
         """Render the general worlds' frames once and keep them."""
-        path, config = self.out / "world_frames.pt", self.config.world_frames
+        config = self.config.world_frames
+        made: tuple[Tensor, Tensor] = self._rendered("world_frames", config.clips, partial(render_frames, config))
+        return made
+
+    def world_pairs(self) -> Pairs:
+        """Render the general worlds' pairs of frames once and keep them."""
+        config = self.config.world_pairs
+        made: Pairs = self._rendered("world_pairs", config.pairs, partial(render_pairs, config))
+        return made
+
+    def _rendered(self, name: str, total: int, render: Callable[[int, Callable[[int], None]], Any]) -> Any:
+        path = self.out / f"{name}.pt"
         if not path.exists():
             with Progress(console=self.console) as bar:
-                task = bar.add_task("world_frames", total=config.clips)
-                made = render_frames(config, usable_cpus(), lambda n: bar.advance(task, n))
+                task = bar.add_task(name, total=total)
+                made = render(usable_cpus(), lambda n: bar.advance(task, n))
             save_atomically(made, path)
-        loaded: tuple[Tensor, Tensor] = torch.load(path, weights_only=True)
-        return loaded
+        return torch.load(path, weights_only=True)
 
     def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """A tensor made once and kept in the folder."""
@@ -152,17 +169,27 @@ def pretrain(
     weights = out / "weights"
     if only is None:
         _tiny_worlds(stages, config, weights)
-    _general_worlds(stages, config, weights)
+    if only in (None, "world-depth"):
+        _world_depth(stages, config, weights)
+    if only in (None, "world-flow"):
+        _world_flow(stages, config, weights)
     (out / "measured.json").write_text(json.dumps(stages.measured, indent=2))
     return stages.measured
 
 
-def _general_worlds(stages: Stages, config: PretrainConfig, weights: Path) -> None:
+def _world_depth(stages: Stages, config: PretrainConfig, weights: Path) -> None:
     frames, depth_m = stages.world_frames()
     depth = build_world_depth(config.world_depth.seed).to(stages.device)
     clips = config.world_frames.measured
     stages.run("world_depth", lambda d, p: train_world_depth(depth, frames, depth_m, config.world_depth, d, p, clips))
     depth.half().save_pretrained(weights / "world-depth")
+
+
+def _world_flow(stages: Stages, config: PretrainConfig, weights: Path) -> None:
+    pairs, fit, measured = stages.world_pairs(), config.world_flow, config.world_pairs.measured
+    flow = build_world_flow(fit.seed).to(stages.device)
+    stages.run("world_flow", lambda d, p: train_world_flow(flow, pairs, fit, d, p, measured))
+    save_module(flow, weights / "world_flow.safetensors")
 
 
 def _tiny_worlds(stages: Stages, config: PretrainConfig, weights: Path) -> None:

@@ -31,6 +31,12 @@ def _dis(shifted: bool = False) -> Any:
     return DISFlow(shifted=shifted)
 
 
+def _world_flow() -> Any:
+    from worldr1.estimators.flow_network import WorldFlow
+
+    return WorldFlow()
+
+
 def _raft(model: str) -> Any:
     from worldr1.estimators.raft import RAFTFlow
 
@@ -60,6 +66,7 @@ DEPTH: dict[str, Callable[[], Any]] = {
 FLOW: dict[str, Callable[[], Any]] = {
     "dis": _dis,
     "dis_shifted": lambda: _dis(shifted=True),
+    "world": _world_flow,
     "raft_small": lambda: _raft("raft_small"),
     "raft_large": lambda: _raft("raft_large"),
 }

@@ -65,7 +65,7 @@ _MEASURES = {"sharpness": sharpness, "motion": motion, "texture": texture, "satu
 
 def make_general_reward(
     depth: str = "world",
-    flow: str = "dis_shifted",
+    flow: str = "world",
     segments: SegmentEstimator | None = None,
     *,
     features: str | None = None,

@@ -64,9 +64,7 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
 @cache  # both judges need it, and calibration takes seconds
 def _on_estimates(config: BenchConfig) -> WorldReward:
     general = config.stack == "general"
-    return _reward(
-        config, make_depth(config.depth if general else "tiny"), make_flow("dis_shifted" if general else "dis")
-    )
+    return _reward(config, make_depth(config.depth if general else "tiny"), make_flow("world" if general else "dis"))
 
 
 def _estimated(config: BenchConfig) -> Judge:

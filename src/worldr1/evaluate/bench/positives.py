@@ -13,10 +13,11 @@ from worldr1.evaluate.bench.image_corruptions import ClipEdit
 from worldr1.evaluate.bench.shown import Shown
 from worldr1.evaluate.bench.stages import FOCAL_MM, focus, target_of
 from worldr1.worlds.assets import ASSETS, COLOURS
+from worldr1.worlds.assets.surfaces import untextured, with_surfaces
 from worldr1.worlds.camera import camera_track
 from worldr1.worlds.families.split import FamilySpec
 from worldr1.worlds.families.stage import Stage, compose, vec3, yaw_rotation
-from worldr1.worlds.scene import Material, Move, Part, Scene
+from worldr1.worlds.scene import Move, Scene
 
 _FASTER = 1.8
 _FORWARD = 0.5  # of the distance to the objects
@@ -24,16 +25,6 @@ _FORWARD = 0.5  # of the distance to the objects
 
 def _distance(scene: Scene) -> float:
     return float(np.linalg.norm(focus(scene) - scene.camera.c2w[0, :3, 3]))
-
-
-def _surfaces(scene: Scene, change: dict[str, object]) -> Scene:
-    """All materials with other values of some fields."""
-
-    def changed(part: Part) -> Part:
-        return replace(part, material=replace(part.material, **change))  # type: ignore[arg-type]
-
-    bodies = tuple(replace(b, parts=tuple(changed(p) for p in b.parts)) for b in scene.bodies)
-    return replace(scene, bodies=bodies)
 
 
 def _refilm(scene: Scene, moves: list[Move]) -> Scene:
@@ -44,14 +35,12 @@ def _refilm(scene: Scene, moves: list[Move]) -> Scene:
 
 def specular(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """Highlights that wander over polished surfaces."""
-    return _surfaces(scene, {"gloss": 0.9})
+    return with_surfaces(scene, gloss=0.9)
 
 
 def low_texture(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """Everything in plain colours, the ground too."""
-    ground = scene.environment.ground
-    plain = Material("plain", ground.colour) if ground else None
-    return replace(_surfaces(scene, {"texture": "plain"}), environment=replace(scene.environment, ground=plain))
+    return untextured(scene)
 
 
 def fast_motion(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001

@@ -8,20 +8,25 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from worldr1.executor import run_local
+from worldr1.worlds.assets.surfaces import untextured
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
-from worldr1.worlds.scene import CameraTrack, Scene
+from worldr1.worlds.scene import CameraTrack, Floats, Scene
 from worldr1.worlds.tiny.families import FOV_DEG
 
-_DIFFICULTIES: tuple[Literal["easy", "medium", "hard"], ...] = ("easy", "medium", "hard")
+Integers = npt.NDArray[np.int64]
+
+DIFFICULTIES: tuple[Literal["easy", "medium", "hard"], ...] = ("easy", "medium", "hard")
 _CHUNK = 128  # clips rendered together
-_TURN_DEG = (12.0, 5.0, 4.0)  # spread of the yaw, pitch and roll that half of the cameras are turned by
-_ZOOM = 0.25  # and half of the range of the logarithm of their change of focal length
+TURN_DEG = (12.0, 5.0, 4.0)  # spread of the yaw, pitch and roll that half of the cameras are turned by
+BARE = 0.12  # share of the clips that are in plain colours
+ZOOM = 0.25  # and half of the range of the logarithm of their change of focal length
 _FAR_M = 1e4  # stands for infinity where arithmetic needs a number
 
 
@@ -29,7 +34,7 @@ _FAR_M = 1e4  # stands for infinity where arithmetic needs a number
 class FramesConfig:
     """A few frames each of many clips, all families in turn; the same values give the same frames."""
 
-    clips: int = 3072
+    clips: int = 18432
     frames: int = 4  # of each clip
     size: int = 64
     seed: int = 1
@@ -37,17 +42,29 @@ class FramesConfig:
 
 
 def few_frames(config: FramesConfig, index: int) -> Scene:
-    """Clip ``index``, only ``config.frames`` of its frames, half of the time with its camera turned and zoomed."""
+    """Clip ``index``, only ``config.frames`` of its frames, half of the time with its camera turned and zoomed, some in
+    plain colours."""
     rng = np.random.default_rng((config.seed, index))
     family = list(FAMILIES)[index % len(FAMILIES)]
-    scene = scene_at(family, config.seed, index, difficulty=_DIFFICULTIES[int(rng.integers(3))])
+    scene = scene_at(family, config.seed, index, difficulty=DIFFICULTIES[int(rng.integers(3))])
+    if rng.random() < BARE:
+        scene = untextured(scene)
     kept = np.sort(rng.choice(scene.num_frames, config.frames, replace=False))
     c2w, focal_mm = scene.camera.c2w[kept], scene.camera.focal_mm[kept]
     if rng.random() < 0.5:
-        yaw, pitch, roll = rng.normal(0, _TURN_DEG)
-        turn = np.eye(4)
-        turn[:3, :3] = Rotation.from_euler("yxz", (yaw, pitch, roll), degrees=True).as_matrix()
-        c2w, focal_mm = c2w @ turn, focal_mm * math.exp(rng.uniform(-_ZOOM, _ZOOM))
+        c2w, focal_mm = c2w @ turned(rng, TURN_DEG), focal_mm * math.exp(rng.uniform(-ZOOM, ZOOM))
+    return refilmed(scene, kept, c2w, focal_mm)
+
+
+def turned(rng: np.random.Generator, spread_deg: tuple[float, float, float]) -> Floats:
+    """A random turn ``[4, 4]`` of a camera with these deviations of yaw, pitch and roll."""
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("yxz", rng.normal(0, spread_deg), degrees=True).as_matrix()
+    return turn
+
+
+def refilmed(scene: Scene, kept: Integers, c2w: Floats, focal_mm: Floats) -> Scene:
+    """The frames ``kept`` of a scene, from cameras ``c2w`` ``[frames, 4, 4]`` with these focal lengths."""
 
     def of(values: Any) -> Any:
         return None if values is None else values[kept]
