@@ -6,16 +6,18 @@ import pytest
 import torch
 from rich.console import Console
 
-from worldr1.commands.pretrain import DEBUG, pretrain, run_pretrain
+from worldr1.commands.pretrain import pretrain, run_pretrain
 from worldr1.estimators.depth import WORLD_SIDE, TransformersDepth
+from worldr1.estimators.flow_network import WorldFlow
 from worldr1.policies.tiny_policy import PACKAGED, load_pipeline
+from worldr1.train.pretrain.config import DEBUG
 from worldr1.train.pretrain.package import MAX_PACKAGED_BYTES, install
 
 
 def test_all_stages_and_a_rerun(tmp_path: Path) -> None:
     quiet = Console(quiet=True)
     measured = pretrain(DEBUG, tmp_path, "cpu", quiet)
-    assert {"codec", "depth", "tagger", "inspector", "held_out_depth", "world_depth"} <= {
+    assert {"codec", "depth", "tagger", "inspector", "held_out_depth", "world_depth", "world_flow"} <= {
         k for k, v in measured.items() if v
     }
     weights = tmp_path / "weights"
@@ -38,6 +40,9 @@ def test_general_worlds_alone(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "weights").iterdir() if p.is_dir()] == ["world-depth"]
     frames = torch.rand(2, 3, 64, 64)
     assert TransformersDepth(tmp_path / "weights" / "world-depth", WORLD_SIDE)(frames).shape == (2, 64, 64)
+    assert set(pretrain(DEBUG, tmp_path, "cpu", Console(quiet=True), only="world-flow")) == {"world_flow"}
+    flow = WorldFlow(tmp_path / "weights" / "world_flow.safetensors")
+    assert flow(frames, frames).shape == (2, 64, 64, 2)
     assert not (tmp_path / "corpus.pt").exists()
 
 

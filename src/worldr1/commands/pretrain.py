@@ -4,158 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from diffusers import LTXPipeline
 from rich.console import Console
-from rich.progress import Progress, TextColumn
 from torch import Tensor
 
+from worldr1.commands.stages import Stages
 from worldr1.estimators.tagger import Tagger
 from worldr1.evaluate.depth_unet import DepthUNet
 from worldr1.evaluate.inspector import Inspector
 from worldr1.evaluate.pretrain import train_depth_unet, train_inspector
 from worldr1.policies.codec import encode, normalise
-from worldr1.policies.tiny import TinyConfig, build_pipeline
+from worldr1.policies.tiny import build_pipeline
 from worldr1.policies.tiny_policy import PACKAGED
-from worldr1.runtime import usable_cpus
-from worldr1.train.fit import FitConfig, save_atomically
+from worldr1.train.fit import FitConfig
 from worldr1.train.pretrain.codec import train_codec
+from worldr1.train.pretrain.config import DEBUG, PretrainConfig
 from worldr1.train.pretrain.data import degrade, mix
 from worldr1.train.pretrain.estimators import build_depth, train_depth, train_tagger
-from worldr1.train.pretrain.flow_pairs import Pairs, PairsConfig, render_pairs
 from worldr1.train.pretrain.package import install, save_module, save_pipeline
 from worldr1.train.pretrain.transformer import train_transformer
 from worldr1.train.pretrain.world_depth import build_world_depth, train_world_depth
 from worldr1.train.pretrain.world_flow import build_world_flow, train_world_flow
-from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.captions import TAGS, vocabulary
-from worldr1.worlds.tiny.corpus import CorpusConfig, render_corpus
 
 Part = Literal["world-depth", "world-flow"]  # what needs no other stage
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """Every stage's length and rates; the packaged weights were made with these defaults."""
-
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    num_clips: int = 24576
-    model: TinyConfig = field(default_factory=TinyConfig)
-    codec: FitConfig = field(default_factory=lambda: FitConfig(6500, 16, decay=0.8, ema=0.995))
-    image: FitConfig = field(default_factory=lambda: FitConfig(1200, 128, decay=0.3))
-    video: FitConfig = field(default_factory=lambda: FitConfig(3000, 48))
-    clean: FitConfig = field(default_factory=lambda: FitConfig(1200, 48, seed=1))
-    depth: FitConfig = field(default_factory=lambda: FitConfig(1800, 64, lr=1e-3, ema=0.99))
-    tagger: FitConfig = field(default_factory=lambda: FitConfig(1000, 128, ema=0.99))
-    inspector: FitConfig = field(default_factory=lambda: FitConfig(2000, 32, lr=1e-3, ema=0.99, seed=12))
-    held_out_depth: FitConfig = field(default_factory=lambda: FitConfig(1200, 32, ema=0.99, seed=11))
-    world_frames: FramesConfig = field(default_factory=FramesConfig)
-    world_depth: FitConfig = field(
-        default_factory=lambda: FitConfig(11000, 32, ema=0.998, checkpoint_every=250, seed=13)
-    )
-    world_pairs: PairsConfig = field(default_factory=PairsConfig)
-    world_flow: FitConfig = field(default_factory=lambda: FitConfig(6000, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
-
-
-_SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)
-DEBUG = PretrainConfig(
-    num_clips=640,  # 256 of the clean half are for testing
-    model=TinyConfig(codec_channels=(16, 32), text_width=32, width=48, layers=1),
-    codec=_SHORT,
-    image=_SHORT,
-    video=_SHORT,
-    clean=_SHORT,
-    depth=_SHORT,
-    tagger=_SHORT,
-    inspector=_SHORT,
-    held_out_depth=_SHORT,
-    world_frames=FramesConfig(clips=12, frames=2, measured=2),
-    world_depth=_SHORT,
-    world_pairs=PairsConfig(pairs=8, measured=8),
-    world_flow=_SHORT,
-)
-
-
-class Stages:
-    """Runs the stages in one folder; a finished stage leaves ``STAGE.json`` with what it measured."""
-
-    def __init__(self, config: PretrainConfig, out: Path, device: str, console: Console) -> None:
-        self.config, self.out, self.device, self.console = config, out, device, console
-        out.mkdir(parents=True, exist_ok=True)
-        path, text = out / "config.json", json.dumps(asdict(config), indent=2)
-        if path.exists() and path.read_text() != text:
-            raise ValueError(f"{out} holds a pretraining with other settings; choose another --out or delete it")
-        path.write_text(text)
-        self.measured: dict[str, dict[str, float]] = {}
-
-    def run(self, name: str, body: Callable[[Path, Callable[[int, float], None]], dict[str, float] | None]) -> None:
-        """Run (or finish) one stage with a progress bar."""
-        done = self.out / f"{name}.json"
-        fit_config: FitConfig = getattr(self.config, name)
-        with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[loss]}"), console=self.console) as bar:
-            task = bar.add_task(name, total=fit_config.steps, loss="")
-
-            def progress(step: int, loss: float) -> None:
-                bar.update(task, completed=step, loss=f"loss {loss:.4f}" if step % 20 == 0 else None)
-
-            measured = body(self.out / name, progress) or {}
-        done.write_text(json.dumps(measured))
-        self.measured[name] = measured
-        if measured:
-            self.console.print(f"  {name}: " + ", ".join(f"{k} {v:.4f}" for k, v in measured.items()))
-
-    def corpus(self) -> tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]]:
-        """Render the corpus once and keep it."""
-        path = self.out / "corpus.pt"
-        if not path.exists():
-            workers = usable_cpus()
-            with Progress(console=self.console) as bar:
-                task = bar.add_task("corpus", total=self.config.num_clips)
-                c = render_corpus(
-                    self.config.corpus,
-                    0,
-                    self.config.num_clips,
-                    workers=workers,
-                    progress=lambda n: bar.advance(task, n),
-                )
-            arrays = (torch.from_numpy(c.video), torch.from_numpy(c.depth_m), c.captions, c.facts, c.violations)
-            save_atomically(arrays, path)
-        loaded: tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]] = torch.load(path, weights_only=True)
-        return loaded
-
-    def world_frames(self) -> tuple[Tensor, Tensor]:
-        """Render the general worlds' frames once and keep them."""
-        config = self.config.world_frames
-        made: tuple[Tensor, Tensor] = self._rendered("world_frames", config.clips, partial(render_frames, config))
-        return made
-
-    def world_pairs(self) -> Pairs:
-        """Render the general worlds' pairs of frames once and keep them."""
-        config = self.config.world_pairs
-        made: Pairs = self._rendered("world_pairs", config.pairs, partial(render_pairs, config))
-        return made
-
-    def _rendered(self, name: str, total: int, render: Callable[[int, Callable[[int], None]], Any]) -> Any:
-        path = self.out / f"{name}.pt"
-        if not path.exists():
-            with Progress(console=self.console) as bar:
-                task = bar.add_task(name, total=total)
-                made = render(usable_cpus(), lambda n: bar.advance(task, n))
-            save_atomically(made, path)
-        return torch.load(path, weights_only=True)
-
-    def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """A tensor made once and kept in the folder."""
-        path = self.out / f"{name}.pt"
-        if not path.exists():
-            save_atomically(make(), path)
-        tensor: Tensor = torch.load(path, weights_only=True)
-        return tensor
 
 
 def pretrain(

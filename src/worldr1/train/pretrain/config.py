@@ -1,0 +1,53 @@
+"""Lengths and rates of every stage of `worldr1 pretrain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from worldr1.policies.tiny import TinyConfig
+from worldr1.train.fit import FitConfig
+from worldr1.train.pretrain.flow_pairs import PairsConfig
+from worldr1.train.pretrain.world_frames import FramesConfig
+from worldr1.worlds.tiny.corpus import CorpusConfig
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Every stage's length and rates; the packaged weights were made with these defaults."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    num_clips: int = 24576
+    model: TinyConfig = field(default_factory=TinyConfig)
+    codec: FitConfig = field(default_factory=lambda: FitConfig(6500, 16, decay=0.8, ema=0.995))
+    image: FitConfig = field(default_factory=lambda: FitConfig(1200, 128, decay=0.3))
+    video: FitConfig = field(default_factory=lambda: FitConfig(3000, 48))
+    clean: FitConfig = field(default_factory=lambda: FitConfig(1200, 48, seed=1))
+    depth: FitConfig = field(default_factory=lambda: FitConfig(1800, 64, lr=1e-3, ema=0.99))
+    tagger: FitConfig = field(default_factory=lambda: FitConfig(1000, 128, ema=0.99))
+    inspector: FitConfig = field(default_factory=lambda: FitConfig(2000, 32, lr=1e-3, ema=0.99, seed=12))
+    held_out_depth: FitConfig = field(default_factory=lambda: FitConfig(1200, 32, ema=0.99, seed=11))
+    world_frames: FramesConfig = field(default_factory=FramesConfig)
+    world_depth: FitConfig = field(
+        default_factory=lambda: FitConfig(11000, 32, ema=0.998, checkpoint_every=250, seed=13)
+    )
+    world_pairs: PairsConfig = field(default_factory=PairsConfig)
+    world_flow: FitConfig = field(default_factory=lambda: FitConfig(6000, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
+
+
+_SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)
+DEBUG = PretrainConfig(
+    num_clips=640,  # 256 of the clean half are for testing
+    model=TinyConfig(codec_channels=(16, 32), text_width=32, width=48, layers=1),
+    codec=_SHORT,
+    image=_SHORT,
+    video=_SHORT,
+    clean=_SHORT,
+    depth=_SHORT,
+    tagger=_SHORT,
+    inspector=_SHORT,
+    held_out_depth=_SHORT,
+    world_frames=FramesConfig(clips=12, frames=2, measured=2),
+    world_depth=_SHORT,
+    world_pairs=PairsConfig(pairs=8, measured=8),
+    world_flow=_SHORT,
+)
