@@ -13,6 +13,14 @@ from torch import Tensor
 
 _LEAST_SIDE = 64  # smaller frames are enlarged: DIS matches patches of 8 pixels
 _FINE_SIDE = 128  # what gives the flow of small frames a third less error, in four times the time
+# of enlarged frames, which show no more detail in twice the pixels: on rendered worlds larger patches and more
+# smoothness leave half as many errors over a pixel, and up to two fifths less error in all, in twice the time
+_ENLARGED = {
+    "PatchSize": 12,
+    "PatchStride": 6,
+    "VariationalRefinementAlpha": 40.0,
+    "VariationalRefinementIterations": 10,
+}
 
 
 def to_gray(frames: Tensor, least_side: int = _LEAST_SIDE) -> list[MatLike]:
@@ -70,9 +78,13 @@ class DISFlow:
     def _between(self, first: Sequence[MatLike], second: Sequence[MatLike], like: Tensor) -> Tensor:
         """Flow ``[n, h, w, 2]`` between images of `to_gray`, for frames of the size and device of ``like``."""
 
+        enlarged = self.shifted and first[0].shape[0] > like.shape[-2]
+
         def block(indices: range) -> list[MatLike]:
             dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # not safe to share between threads
             dis.setFinestScale(0)
+            for name, value in _ENLARGED.items() if enlarged else ():
+                getattr(dis, f"set{name}")(value)
             starts = (_start(first[i], second[i]) if self.shifted else None for i in indices)
             return [dis.calc(first[i], second[i], s) for i, s in zip(indices, starts, strict=True)]  # type: ignore[call-overload]
 

@@ -31,7 +31,7 @@ class PretrainConfig:
         default_factory=lambda: FitConfig(11000, 32, ema=0.998, checkpoint_every=250, seed=13)
     )
     world_pairs: PairsConfig = field(default_factory=PairsConfig)
-    world_flow: FitConfig = field(default_factory=lambda: FitConfig(6000, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
+    world_flow: FitConfig = field(default_factory=lambda: FitConfig(4200, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
 
 
 _SHORT = FitConfig(2, 4, warmup=1, checkpoint_every=1)

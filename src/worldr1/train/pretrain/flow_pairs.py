@@ -36,7 +36,7 @@ Pairs = tuple[Tensor, Tensor, Tensor]
 class PairsConfig:
     """How many pairs are rendered; the same values give the same pairs."""
 
-    pairs: int = 18432
+    pairs: int = 12288
     size: int = 64
     seed: int = 77
     measured: int = 640  # of another seed, that the network is measured on
