@@ -123,6 +123,18 @@ def test_a_background_that_stands_still_behind_moving_things_is_not_new() -> Non
     assert max(numbers(novelty_guard, replace(evidence, video=frozen))) < 0.6
 
 
+def test_a_bare_horizon_may_look_the_same_under_a_pan() -> None:
+    evidence = asked("return")
+    video = torch.full_like(evidence.video, 0.8)
+    video[..., evidence.video.shape[-2] // 2 :, :] = 0.3
+    assert numbers(novelty_guard, replace(evidence, video=video)) == [1.0, 1.0]
+    # with something on it that stays where it was, it is a held picture
+    size = video.shape[-1]
+    for column in range(2, size - 6, 8):
+        video[..., size // 2 : size // 2 + 5, column : column + 4] = 0.7
+    assert numbers(novelty_guard, replace(evidence, video=video)) == [0.0, 0.0]
+
+
 def test_novelty_is_not_asked_of_a_camera_that_stays_or_that_no_prompt_names() -> None:
     evidence = asked("orbit")
     staying = [

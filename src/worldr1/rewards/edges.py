@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import avg_pool2d, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
+_CORNER = 2e-4  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
+_WINDOW = 5
 
 
 def gradient(video: Tensor) -> Tensor:
@@ -24,3 +26,13 @@ def textured(video: Tensor) -> Tensor:
     across = pad(gray.diff(dim=-1).abs(), (0, 1))
     down = pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
     return torch.maximum(across, down) > _TEXTURE
+
+
+def corners(edges: Tensor) -> Tensor:
+    """Pixels ``[n, h, w]`` around which `gradient` ``[n, h, w, 2]`` has two directions (Shi & Tomasi 1994): a straight
+    edge looks the same when it slides along itself, as a horizon does under a pan."""
+    x, y = edges.unbind(-1)
+    xx, yy, xy = avg_pool2d(torch.stack([x * x, y * y, x * y], 1), _WINDOW, 1, _WINDOW // 2).unbind(1)
+    half = (xx + yy) / 2
+    least: Tensor = half - (half**2 - (xx * yy - xy**2)).clamp(min=0).sqrt()
+    return least > _CORNER

@@ -8,18 +8,19 @@ import torch
 from torch import Tensor
 
 from worldr1.geometry.rigid import rotation_angle_deg
-from worldr1.rewards.edges import gradient
+from worldr1.rewards.edges import corners, gradient
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath
 
 _LEAST_GRADIENT = 0.03  # of luminance over two pixels
 _SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
-_OLD, _NEW = 0.65, 0.45  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
+_OLD, _NEW = 0.5, 0.27  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
+_FEWEST = 40  # edge pixels; of a bare picture a few that stay prove nothing
 _FAR = 0.5  # of the largest change of view that the prompt asks for
 _WORST_SHARE = 0.25  # of the pairs of frames that are that far apart
-_LEAST_VIEW = 0.02  # radians that the prompt's camera must turn or go around the scene
-_REASON = "the prompt names no camera path of this length, or one that stays"
+_LEAST_PX = 3.0  # that a change of view must move the picture, or edges seem to stay
+_REASON = "the prompt names no camera path of this length, or one that hardly moves the picture"
 
 
 def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
@@ -32,17 +33,18 @@ def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
 
 
 def _stayed(edges: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Share ``[n]`` of the edges of pairs of frames (gradients ``[f, h, w, 2]``) that are the same in both."""
-    a, b = edges[first], edges[second]
+    """Share ``[n]`` of the edges of pairs of frames (gradients ``[f, h, w, 2]``) that are the same in both, where edges
+    of two directions meet."""
+    a, b, corner = edges[first], edges[second], corners(edges)
     strength = torch.maximum(a.norm(dim=-1), b.norm(dim=-1))
-    edge = strength > _LEAST_GRADIENT
+    edge = (strength > _LEAST_GRADIENT) & (corner[first] | corner[second])
     same = edge & ((a - b).norm(dim=-1) < _SAME * strength)
-    share: Tensor = same.float().sum((1, 2)) / edge.float().sum((1, 2)).clamp(min=1)
+    share: Tensor = same.float().sum((1, 2)) / edge.float().sum((1, 2)).clamp(min=_FEWEST)
     return share
 
 
 def novelty_guard(evidence: Evidence) -> TermResult:
-    """1 where at most 45 % of the picture's edges stay in place, falling to 0 at 65 %, over frames that are asked to be
+    """1 where at most 27 % of the picture's edges stay in place, falling to 0 at 50 %, over frames that are asked to be
     seen from elsewhere.
 
     Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
@@ -57,7 +59,7 @@ def novelty_guard(evidence: Evidence) -> TermResult:
         if prompt is None or prompt.camera is None or len(prompt.camera.c2w) != f:
             continue
         apart = _views_apart(prompt.camera, distance[i])
-        if float(apart.max()) < _LEAST_VIEW:
+        if float(_FAR * apart.max() * evidence.K[i, 0, 0]) < _LEAST_PX:
             continue
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
         stayed = _stayed(edges[i], first, second)
