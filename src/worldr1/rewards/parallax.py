@@ -15,7 +15,7 @@ from worldr1.rewards.tracks import expected, followed, spread_starts
 
 SATURATION = 0.006  # of the image diagonal; small frames are noisier than the .0006-.0012 of large ones
 _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be found better
-_USUAL_OFF, _SATURATION_OFF = 0.07, 0.06  # shares of textured pixels; at 64 pixels a pan reaches .05, a push .16
+_USUAL_OFF, _SATURATION_OFF = 0.04, 0.045  # shares of textured pixels; an honest push through a flat scene has .09
 _LEAST_POINTS = 50
 _UNSEEN = "too little of the picture can be followed to tell parallax, or the prompt's camera stays on the spot"
 _PROVED, _LARGEST = 0.003, 0.05  # of the diagonal: parallax that proves travel; what one pixel can add to it

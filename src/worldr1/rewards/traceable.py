@@ -9,7 +9,7 @@ from torch import Tensor
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 
-LEAST_SHARE = 0.3  # of the scene that must be near texture; rendered scenes in plain colours have .2 to .67
+LEAST_SHARE = 0.5  # of the scene that must be near texture; rendered scenes in plain colours have .2 to .67
 _REASON = "the picture has too little texture for its motion to be followed"
 
 
