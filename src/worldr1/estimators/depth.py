@@ -3,8 +3,8 @@
 Two networks are packaged. `PACKAGED` knows the tiny model's 32-pixel worlds. `WORLD` was trained on 64-pixel frames of
 all families of `worlds.families`, bent, blurred and recompressed; its metres are those of a camera of the field of view
 that rewards assume, since a picture hardly tells a longer lens from a nearer camera. With one scale per clip, the log
-of its depth is off by .09 (rooms, streets) to .20 (landmarks) on unseen clips, that of `PACKAGED` by .24 to .52; its
-edges are soft (`benchmarks/world_depth.py`).
+of its depth is off by .03 (streets) to .12 (landmarks) on unseen clips, that of `PACKAGED` by .24 to .52; its edges are
+soft (`benchmarks/world_depth.py`).
 """
 
 from __future__ import annotations
