@@ -25,6 +25,7 @@ from rewards.general import (
     still,
 )
 from worldr1.estimators.flow import DISFlow
+from worldr1.estimators.registry import make_flow
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence, gather_evidence
 from worldr1.rewards.guards import continuity_guard, picture_guard, saturation, texture
@@ -160,7 +161,7 @@ def estimated(evidence: Evidence, video: Tensor, depth_m: Tensor) -> Evidence:
     coarse = torch.randn(depth_m.flatten(0, 1).shape[0], 1, 8, 8, generator=torch.Generator().manual_seed(0))
     noise = torch.nn.functional.interpolate(coarse, depth_m.shape[-2:], mode="bicubic").view_as(depth_m)
     depth = (depth_m * torch.exp(0.02 * noise)).flatten(0, 1)
-    return gather_evidence(video, evidence.K, evidence.prompts, lambda _: depth, DISFlow(), refine_camera=True)
+    return gather_evidence(video, evidence.K, evidence.prompts, lambda _: depth, make_flow("world"), refine_camera=True)
 
 
 @cache
