@@ -18,6 +18,7 @@ from torch import Tensor
 
 from worldr1.estimators.depth import TransformersDepth
 from worldr1.estimators.flow import DISFlow
+from worldr1.estimators.flow_network import WorldFlow
 from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.article import WorldR1ConsistencyReward
 from worldr1.rewards.classical.stream import measure_stream
@@ -69,13 +70,13 @@ def milliseconds(calls: dict[str, Call], repetitions: int) -> dict[str, float]:
 def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     """CPU-milliseconds per clip by what is computed."""
     video = torch.stack([s.clip.video for s in samples])
-    depth, flow, shifted = TransformersDepth(), DISFlow(), DISFlow(shifted=True)
+    depth, flow, world = TransformersDepth(), DISFlow(), WorldFlow()
     tiny = make_reward(Floor(default=0.1), Floor(default=1.0))
     guards = {
         "texture": floor_guard(texture, Floor(default=1.0)),
         "saturation": floor_guard(saturation, Floor(default=1.0)),
     }
-    general = WorldReward(GENERAL | OF_OBJECTS | guards, depth, shifted, refine_camera=True)
+    general = WorldReward(GENERAL | OF_OBJECTS | guards, depth, world, refine_camera=True)
     now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
     ids = torch.stack([s.clip.truth.instance_ids for s in samples if s.clip.truth is not None])
     seen, seen_well = tiny.evidence(samples), replace(general.evidence(samples), segments=(ids - 1).clamp(min=0))
@@ -95,9 +96,7 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     calls: dict[str, Call] = {
         "depth network": lambda: depth(video.flatten(0, 1)),
         "flow, both ways (DIS), tiny": lambda: flow(torch.cat([now, following]), torch.cat([following, now])),
-        "flow, both ways (shifted DIS), general": lambda: shifted(
-            torch.cat([now, following]), torch.cat([following, now])
-        ),
+        "flow, both ways (world), general": lambda: world.both_ways(video),
         "camera and movers, tiny": lambda: looked_up[0].evidence(samples),
         "camera and movers, general": lambda: looked_up[1].evidence(samples),
         **{f"tiny: {name}": call for name, call in of(tiny, seen).items()},
