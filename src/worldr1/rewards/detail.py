@@ -14,6 +14,7 @@ from worldr1.rewards.tracks import followed
 
 TAU = 0.1  # loss of log contrast that brings the score to 1/e
 SLACK = 0.05  # that resampling costs
+_SPREAD = 0.5  # of the growth: what comes nearer spreads its texture and keeps its outlines sharp
 _LEAST_CONTRAST = 0.08  # of brightness, between neighbours: an edge
 _DARK = 0.1  # keeps the contrast of black finite
 _LEAST_SHARE = 0.01  # of a frame that must be edges that can be followed
@@ -29,7 +30,7 @@ def contrast(video: Tensor) -> Tensor:
 
 def detail_term(evidence: Evidence) -> TermResult:
     """exp(−(c − .05)⁺/.1), c the median loss of log contrast of edges followed by flow for a third of the clip, less
-    what they have come nearer by: twice as large, a gradient is half as steep.
+    half of what they have come nearer by (as a logarithm): a texture twice as large is half as steep.
 
     The mean over the two worst of the stretches, which start at every second frame. Only edges that flow follows there
     and back count. Abstains where there are too few.
@@ -42,7 +43,7 @@ def detail_term(evidence: Evidence) -> TermResult:
         here = trusted & (edges[:, t] > _LEAST_CONTRAST)
         later = sample(edges[:, t + gap, None], landing)[:, 0]
         nearer = evidence.depth_m[:, t].log() - sample(evidence.depth_m[:, t + gap, None], landing)[:, 0].log()
-        change = (later + 0.01).log() - (edges[:, t] + 0.01).log() + nearer.clamp(min=0)
+        change = (later + 0.01).log() - (edges[:, t] + 0.01).log() + _SPREAD * nearer.clamp(min=0)
         told.append(here.float().mean((1, 2)) >= _LEAST_SHARE)
         losses.append(-change.where(here, torch.nan).flatten(1).nanmedian(1).values.nan_to_num(0.0))
     enough = torch.stack(told, 1)
