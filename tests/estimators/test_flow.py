@@ -1,10 +1,16 @@
-"""DIS flow both ways at once is DIS flow asked twice."""
+"""DIS flow: both ways at once is twice asked, fast pans are followed, enlarged frames get settings of their own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
+from worldr1.estimators import flow
 from worldr1.estimators.flow import DISFlow
+from worldr1.evaluate.bench.shown import render
+from worldr1.evaluate.bench.stages import film, world
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
 from worldr1.worlds.tiny.render import render_clips
 
@@ -34,3 +40,19 @@ def test_a_fast_pan_is_followed_from_the_whole_pictures_shift() -> None:
 
     assert error(DISFlow(shifted=True)) < 0.5
     assert error(DISFlow()) > 3
+
+
+def test_larger_patches_leave_fewer_errors_in_enlarged_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds = [world(2, i, 9) for i in range(3)]
+    shown = render([replace(w, camera=film(w, "boom")) for w in worlds], 64, 64)
+    video = torch.stack([s.clip.video for s in shown])
+    true = torch.stack([s.truth.flow_px for s in shown])
+    near = torch.stack([s.truth.depth_m for s in shown])[:, :-1] < 15
+
+    def wrong() -> float:
+        error = (DISFlow(shifted=True).both_ways(video)[0] - true).norm(dim=-1)
+        return float((error[near] > 1).float().mean())
+
+    chosen = wrong()
+    monkeypatch.setattr(flow, "_ENLARGED", {})
+    assert chosen < 0.8 * wrong()

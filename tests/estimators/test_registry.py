@@ -12,9 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from worldr1.estimators import registry
 from worldr1.estimators.cache import Cached
 from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth
 from worldr1.estimators.flow import DISFlow
+from worldr1.estimators.flow_network import WorldFlow
 from worldr1.estimators.multiview import DepthAnything3Depth, MoGeDepth, VGGTDepth
 from worldr1.estimators.raft import RAFTFlow
 from worldr1.estimators.registry import make_depth, make_features, make_flow
@@ -23,6 +25,7 @@ from worldr1.estimators.registry import make_depth, make_features, make_flow
 def test_names_make_what_they_name(tmp_path: Path) -> None:
     assert isinstance(make_depth("tiny"), TransformersDepth)
     assert isinstance(make_flow("dis"), DISFlow)
+    assert isinstance(make_flow("world"), WorldFlow)
     kept = make_flow("dis", tmp_path)
     assert isinstance(kept, Cached)
     assert isinstance(kept.estimator, DISFlow)
@@ -144,3 +147,20 @@ def test_moge_stays_in_metres(monkeypatch: pytest.MonkeyPatch) -> None:
     depth = MoGeDepth(device="cpu")(torch.rand(2, 3, 20, 30))
     assert depth[0, 5, 0] == 10
     assert (depth[:, 0] == MAX_DEPTH_M).all()
+
+
+def test_a_new_revision_of_the_answers_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def depth(frames: Tensor) -> Tensor:
+        asked.append(len(frames))
+        return frames[:, 0]
+
+    monkeypatch.setitem(registry.DEPTH, "mine", lambda: depth)
+    frames = torch.rand(2, 3, 4, 4)
+    for _ in range(2):
+        make_depth("mine", tmp_path)(frames)
+    assert asked == [2]
+    monkeypatch.setattr(registry, "_REVISION", -1)
+    make_depth("mine", tmp_path)(frames)
+    assert asked == [2, 2]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rewards.general import FRAMES, evidence_of, moved, orbit, pan_away_and_return, push, recoloured, render, scene
+from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.detail import detail_term
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.novelty import novelty_guard
@@ -90,6 +91,29 @@ def test_a_picture_that_blurs_and_a_ghost_lose_detail(path: str) -> None:
     for sharp, soft, double in zip(honest, numbers(detail_term, blur), numbers(detail_term, ghost), strict=True):
         assert soft < 0.5 * sharp
         assert double < 0.9 * sharp
+
+
+def test_a_texture_that_comes_nearer_spreads_and_loses_nothing_else() -> None:
+    evidence = clean("push")
+    h, w = evidence.video.shape[-2:]
+    coarse = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    texture = torch.nn.functional.interpolate(coarse, (h, w), mode="bicubic").clamp(0, 1)
+    size = torch.linspace(1, 2, FRAMES)
+    away = pixel_grid(h, w, texture) - torch.tensor([w / 2, h / 2])
+    middle = torch.tensor([w / 2, h / 2])
+    video = torch.stack([sample(texture, (middle + away / s).expand(2, h, w, 2)) for s in size], 1)
+    growth = (size[1:] / size[:-1]).view(1, -1, 1, 1, 1)
+    near = replace(
+        evidence,
+        video=video,
+        depth_m=(4 / size).view(1, -1, 1, 1).expand_as(evidence.depth_m),
+        forward_px=((growth - 1) * away).expand_as(evidence.forward_px),
+        backward_px=((1 / growth - 1) * away).expand_as(evidence.backward_px),
+    )
+    held = replace(near, depth_m=torch.full_like(evidence.depth_m, 4.0))
+    for known, unknown in zip(numbers(detail_term, near), numbers(detail_term, held), strict=True):
+        assert unknown < 0.5  # the same pictures, if nothing came nearer
+        assert known > 2 * unknown
 
 
 def test_a_plain_picture_has_no_detail_to_lose() -> None:

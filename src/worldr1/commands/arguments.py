@@ -41,7 +41,7 @@ class Pretrain:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     """CPU threads; all cores by default."""
     only: Literal["world-depth", "world-flow"] | None = None
-    """Make this part alone, which needs none of the others: the depth network for general worlds."""
+    """Make this part alone, which needs none of the others: the depth or the flow network for general worlds."""
     install_weights: Flag = False
     """Put the weights into the package when done, replacing the ones that are there."""
 

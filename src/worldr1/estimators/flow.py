@@ -77,7 +77,6 @@ class DISFlow:
 
     def _between(self, first: Sequence[MatLike], second: Sequence[MatLike], like: Tensor) -> Tensor:
         """Flow ``[n, h, w, 2]`` between images of `to_gray`, for frames of the size and device of ``like``."""
-
         enlarged = self.shifted and first[0].shape[0] > like.shape[-2]
 
         def block(indices: range) -> list[MatLike]:

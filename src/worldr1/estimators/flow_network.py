@@ -134,7 +134,7 @@ class WorldFlow:
     """Dense flow between frame pairs, in pixels: DIS, and for frames of a shorter side up to 96 pixels, where it has
     little to go by, `FlowRefiner` on top.
 
-    ``model`` is a loaded network or a safetensors file. Raises ``OSError`` when that cannot be read.
+    ``model`` is a loaded network or a safetensors file. Raises ``OSError`` when that is not there.
     """
 
     def __init__(self, model: str | Path | FlowRefiner = PACKAGED, threads: int = 2, batch: int = 64) -> None:

@@ -55,6 +55,9 @@ def _pycolmap() -> Any:
     return PycolmapCamera()
 
 
+# part of every key of the cache: raise it when a packaged network or a named setting answers otherwise than before
+_REVISION = 2
+
 # names of published checkpoints are spelled as on the hub; a name maps to a function that loads it
 DEPTH: dict[str, Callable[[], Any]] = {
     "tiny": _tiny_depth,
@@ -133,4 +136,4 @@ def _kept(estimator: Any, model: str, cache: Path | None) -> Any:
         return estimator
     from worldr1.estimators.cache import Cached
 
-    return Cached(estimator, model, cache)
+    return Cached(estimator, f"{model}:{_REVISION}", cache)
