@@ -55,8 +55,19 @@ def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> Non
     assert json.loads((again / "validation.json").read_text()) == result
 
 
+def test_the_size_follows_the_stack_unless_it_is_given(tmp_path: Path) -> None:
+    def size(*options: str) -> int:
+        assert main(["validate-rewards", "--scenes", "2", "--out", str(tmp_path), *options]) == 0
+        found: int = json.loads((tmp_path / "validation.json").read_text())["bench"]["size"]
+        return found
+
+    assert [size(), size("--stack", "tiny"), size("--size", "80")] == [128, 64, 80]
+
+
 def test_too_few_worlds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate-rewards", "--scenes", "1", "--out", str(tmp_path)]) == 2
     assert "at least 2 scenes" in capsys.readouterr().err
+    assert main(["validate-rewards", "--size", "8", "--out", str(tmp_path)]) == 2
+    assert "24 or more" in capsys.readouterr().err
     assert main(["validate-reward"]) == 2
     assert "did you mean validate-rewards?" in capsys.readouterr().err

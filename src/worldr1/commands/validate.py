@@ -14,10 +14,11 @@ from rich.table import Table
 from worldr1.commands.arguments import ValidateRewards as Arguments
 from worldr1.evaluate.bench.attack import AttackConfig, attack
 from worldr1.evaluate.bench.bench import Row, run_named
-from worldr1.evaluate.bench.config import QUICK, BenchConfig
+from worldr1.evaluate.bench.chart import chart
+from worldr1.evaluate.bench.config import QUICK, SIZES, BenchConfig
 from worldr1.evaluate.bench.judges import JUDGES
 from worldr1.evaluate.bench.statistics import summarise
-from worldr1.evaluate.bench.table import chart, checks, markdown
+from worldr1.evaluate.bench.table import checks, markdown
 from worldr1.rewards.composite import aggregate
 
 _BY_DEFAULT = ("oracle", "estimated")
@@ -28,9 +29,9 @@ _QUICK_ATTACK = AttackConfig(scenes=1, population=8, elites=3, iterations=4)
 def run_validate(arguments: Arguments) -> None:
     """Render, score, and write the tables. Raises ``ValueError`` for a bench that cannot be made."""
     names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
-    config = replace(
-        QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes), seed=arguments.seed, stack=arguments.stack
-    )
+    size = SIZES[arguments.stack] if arguments.size is None else arguments.size
+    config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, size=size)
+    config = replace(config, seed=arguments.seed, stack=arguments.stack)
     console = Console(stderr=True)
     rows: list[Row] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -43,7 +44,7 @@ def run_validate(arguments: Arguments) -> None:
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
     summary = summarise(rows, dict.fromkeys(names, aggregate))
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
-    command = _command(arguments, names)
+    command = _command(arguments, names, config.size)
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = {
         "command": command,
@@ -58,8 +59,8 @@ def run_validate(arguments: Arguments) -> None:
     _print(result, arguments.out)
 
 
-def _command(arguments: Arguments, names: tuple[str, ...]) -> str:
-    size = ["--quick"] if arguments.quick else [f"--scenes {arguments.scenes}"]
+def _command(arguments: Arguments, names: tuple[str, ...], size_px: int) -> str:
+    size = ["--quick"] if arguments.quick else [f"--scenes {arguments.scenes} --size {size_px}"]
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from worldr1.evaluate.bench.attack import KNOBS, AttackConfig, attack
-from worldr1.evaluate.bench.bench import CLEAN, Row, Slot, cells_of, score_world, world_clips
+from worldr1.evaluate.bench.bench import CLEAN, Row, Slot, cells_of, changed_share, score_world, world_clips
 from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import Judge, answer
@@ -43,6 +43,20 @@ def test_cells_spread_over_worlds_and_paths() -> None:
 def test_a_bench_too_small_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 2 scenes"):
         BenchConfig(scenes=1)
+    with pytest.raises(ValueError, match="24 or more"):
+        BenchConfig(size=16)
+
+
+def test_a_row_says_how_much_of_the_picture_its_edit_changes() -> None:
+    rows = score_world(TINY, [Judge("mine", travel)], 0)
+    assert all(r.changed == 0.0 for r in rows if r.case == CLEAN)
+    assert all(r.changed > 0.1 for r in rows if r.case == "hard cut")
+    video = torch.zeros(3, 3, 4, 4)
+    other = video.clone()
+    other[0, :, 0] = 0.09  # too little to see
+    other[1, 2, 0] = 0.2  # a row in one colour
+    other[2, :, 0, 0] = 1.0
+    assert changed_share(other, video) == 0.25
 
 
 @pytest.fixture(scope="module")

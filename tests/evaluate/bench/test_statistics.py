@@ -5,18 +5,21 @@ from dataclasses import replace
 import pytest
 
 from worldr1.evaluate.bench.bench import CLEAN, Row
+from worldr1.evaluate.bench.chart import chart
 from worldr1.evaluate.bench.statistics import (
     ablations,
     accuracy,
     auc,
     by_case,
+    by_change,
     headline,
     interval,
     pairs_of,
     spearman,
+    summarise,
     threshold,
 )
-from worldr1.evaluate.bench.table import chart, checks, markdown, weak_cases
+from worldr1.evaluate.bench.table import checks, markdown, weak_cases
 from worldr1.rewards.composite import aggregate
 
 
@@ -50,6 +53,15 @@ def test_a_pair_is_won_only_when_the_clean_clip_is_strictly_above() -> None:
 def test_a_pair_compares_within_its_world_and_stage() -> None:
     rows = [row(0, CLEAN, 0, 0.9), row(1, CLEAN, 0, 0.2), row(1, "object morph", 2, 0.3)]
     assert [p.won for p in pairs_of(rows)] == [0.0]
+
+
+def test_pairs_are_counted_by_how_much_of_the_picture_changes() -> None:
+    rows = [row(0, CLEAN, 0, 0.5)]
+    for value, changed in ((0.6, 0.0), (0.6, 0.0099), (0.4, 0.01), (0.6, 0.049), (0.4, 0.02), (0.4, 1.0)):
+        rows.append(replace(row(0, "object morph", 2, value), changed=changed))
+    rows.append(replace(row(0, "static", 2, 0.9), changed=0.5))  # no corruption
+    found = {group["from"]: (group["pairs"], group["value"]) for group in by_change(rows)}
+    assert found == {0.0: (2, 0.0), 0.01: (1, 1.0), 0.02: (2, 0.5), 0.05: (0, None), 0.1: (0, None), 0.3: (1, 1.0)}
 
 
 def test_the_interval_resamples_worlds_not_clips() -> None:
@@ -110,12 +122,14 @@ def test_an_ablation_recomputes_the_score_without_the_term() -> None:
 
 def test_the_tables_say_what_was_measured() -> None:
     rows = bench(static=0.95)
-    summary = {"estimated": {"headline": headline(rows), "cases": by_case(rows), "terms": ablations(rows, aggregate)}}
+    summary = summarise(rows, {"mine": aggregate})
     text = markdown(summary, "worldr1 validate-rewards --quick")
     assert "`worldr1 validate-rewards --quick`" in text
     assert "| hacks below the worst clean clip | 0.00 |" in text
     assert "| static | 0.00 (0.95) |" in text
     assert "| growing blur † | 1.00 / **1.00** / 1.00 |" in text
+    assert "| 0 to 1 % | 24 | 1.00 |" in text
+    assert "| 30 % or more | 0 | – |" in text
     svg = chart(summary)
     assert svg.startswith("<svg")
     assert svg.count("<rect") == 1 + 3  # paper, two corruptions, one hack with its empty bar

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
+from torch import Tensor
 
 from worldr1.evaluate.bench.catalogue import AMOUNTS, CASES, STAGES, Case
 from worldr1.evaluate.bench.config import BenchConfig
@@ -19,6 +20,7 @@ from worldr1.types import Rollout
 from worldr1.worlds.scene import Scene
 
 CLEAN = "clean"
+_SEEN = 0.1  # of the range of a colour: a pixel that differs by more in one of them looks different
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,13 @@ class Row:
     severity: int  # 0 for clean
     value: float | None
     parts: Mapping[str, float | None] = field(default_factory=dict)
+    changed: float = 0.0  # `changed_share` against the clean twin
+
+
+def changed_share(video: Tensor, twin: Tensor) -> float:
+    """Share of the pixels that look different, in the frame of ``[frames, 3, h, w]`` in which most do."""
+    different = (video - twin).abs().amax(1) > _SEEN
+    return float(different.float().mean((1, 2)).max())
 
 
 def cells_of(case: Case, config: BenchConfig) -> list[tuple[int, str]]:
@@ -116,6 +125,7 @@ def world_clips(config: BenchConfig, index: int) -> list[Slot]:
 def score_world(config: BenchConfig, judges: Sequence[Judge], index: int) -> list[Row]:
     """Rows of one world, the judges one after the other."""
     slots, rows = world_clips(config, index), []
+    clean = {(s.path, s.stage): s.shown.clip.video for s in slots if s.case == CLEAN}
     for judge in judges:
         for first in range(0, len(slots), config.batch):
             part = slots[first : first + config.batch]
@@ -124,7 +134,8 @@ def score_world(config: BenchConfig, judges: Sequence[Judge], index: int) -> lis
             samples: list[Rollout] = [answer(s.shown, s.asked, s.path, s.movers) for s in part]
             for slot, score in zip(part, judge.reward(samples), strict=True):
                 place = (index, slot.path, slot.stage, slot.case, slot.severity)
-                rows.append(Row(judge.name, *place, score.value, dict(score.parts)))
+                changed = changed_share(slot.shown.clip.video, clean[slot.path, slot.stage])
+                rows.append(Row(judge.name, *place, score.value, dict(score.parts), changed))
     return rows
 
 

@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Stack = Literal["general", "tiny"]
+
+# pixels a side: general terms are shown up to 256 of a real clip's short side (`rewards.downscaled`), and at 64 many a
+# thing that an edit changes is six pixels wide; the tiny stack's estimators know frames of 32
+SIZES: dict[Stack, int] = {"general": 128, "tiny": 64}
+LEAST_SIZE = 24
+
 
 @dataclass(frozen=True)
 class BenchConfig:
@@ -14,15 +21,17 @@ class BenchConfig:
     scenes: int = 40
     cells: int = 12
     num_frames: int = 17
-    size: int = 64  # height and width, pixels
+    size: int = SIZES["general"]  # height and width, pixels
     seed: int = 0
     batch: int = 16  # clips scored together
     depth: str = "world"  # of the estimated judge of general terms: a name of `estimators.registry`
-    stack: Literal["general", "tiny"] = "general"  # terms for any footage, or those that the tiny preset trains with
+    stack: Stack = "general"  # terms for any footage, or those that the tiny preset trains with
 
     def __post_init__(self) -> None:
         if self.scenes < 2 or self.cells < 1:
             raise ValueError(f"{self.scenes} scenes and {self.cells} cells; use at least 2 scenes and 1 cell a case")
+        if self.size < LEAST_SIZE:
+            raise ValueError(f"frames of {self.size} pixels show no objects; use {LEAST_SIZE} or more")
 
 
 QUICK = BenchConfig(scenes=6, cells=3, num_frames=13, size=48)

@@ -18,6 +18,7 @@ from worldr1.evaluate.bench.judges import Combine
 
 Floats = npt.NDArray[np.float64]
 _RESAMPLES = 1000
+CHANGES = (0.01, 0.02, 0.05, 0.1, 0.3)  # shares of a frame's pixels between which pairs are counted apart
 ALARMS = 0.05  # share of clean development clips that may be called broken
 
 
@@ -30,6 +31,7 @@ class Pair:
     world: int
     clean: float | None
     broken: float | None
+    changed: float = 0.0  # `Row.changed` of the broken clip
 
     @property
     def won(self) -> float:
@@ -49,7 +51,7 @@ def pairs_of(rows: Iterable[Row]) -> list[Pair]:
     rows = list(rows)
     clean = {(r.world, r.path, r.stage): r.value for r in rows if r.case == CLEAN}
     return [
-        Pair(r.case, r.severity, r.world, clean[r.world, r.path, r.stage], r.value)
+        Pair(r.case, r.severity, r.world, clean[r.world, r.path, r.stage], r.value, r.changed)
         for r in rows
         if r.case != CLEAN and CASES[r.case].kind != "positive"
     ]
@@ -188,6 +190,13 @@ def by_case(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return out
 
 
+def by_change(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Pairs of corruptions that are won, by how much of the picture they change at most, the least first."""
+    broken = [p for p in pairs_of(rows) if CASES[p.case].kind == "corruption"]
+    groups = [[p for p in broken if sum(p.changed >= c for c in CHANGES) == k] for k in range(len(CHANGES) + 1)]
+    return [{"from": a, **accuracy(group)} for a, group in zip((0.0, *CHANGES), groups, strict=True)]
+
+
 def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
@@ -220,5 +229,10 @@ def summarise(rows: Sequence[Row], combine: Mapping[str, Combine]) -> dict[str, 
     for judge in dict.fromkeys(r.judge for r in rows):
         mine = [r for r in rows if r.judge == judge]
         assert all(v is None or math.isfinite(v) for r in mine for v in (r.value, *r.parts.values())), judge
-        out[judge] = {"headline": headline(mine), "cases": by_case(mine), "terms": ablations(mine, combine[judge])}
+        out[judge] = {
+            "headline": headline(mine),
+            "cases": by_case(mine),
+            "by_change": by_change(mine),
+            "terms": ablations(mine, combine[judge]),
+        }
     return out

@@ -1,9 +1,8 @@
-"""The summary as Markdown and as a picture."""
+"""The summary as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
@@ -17,12 +16,8 @@ _LIMITS: Mapping[str, tuple[str, float, float]] = {
     "hacks_below_worst_clean": ("hacks below the worst clean clip", 1.0, 1.0),
 }
 _AT_MOST = 0.10  # false alarms on hard positives
-_WEAK = 0.85  # accuracy per corruption at middle severity
+WEAK = 0.85  # accuracy per corruption at middle severity
 _GAP = 0.03  # that held-out types may be lower by
-
-_ROW, _LABEL, _WIDTH, _BAR = 15, 190, 760, 170
-_COLOURS = {"oracle": "#3b6ea8", "estimated": "#d1793b", "classical": "#5b8c5a"}
-_OTHER = "#777777"
 
 
 def _number(value: float | None) -> str:
@@ -54,7 +49,7 @@ def checks(summary: Summary) -> dict[str, dict[str, bool | None]]:
         seen, unseen = head["accuracy_dev_types"]["value"], head["accuracy_held_out_types"]["value"]
         told = seen is not None and unseen is not None
         found[f"held-out types at most {_GAP} lower"] = unseen >= seen - _GAP if told else None
-        found[f"every corruption ≥ {_WEAK} at middle severity"] = not weak_cases(result)
+        found[f"every corruption ≥ {WEAK} at middle severity"] = not weak_cases(result)
         out[judge] = found
     return out
 
@@ -65,7 +60,7 @@ def weak_cases(result: Mapping[str, Any]) -> list[str]:
     for name, row in result["cases"].items():
         if row["kind"] == "corruption":
             value = row["severities"][MIDDLE]["value"]
-            if value is None or value < _WEAK:
+            if value is None or value < WEAK:
                 weak.append(name)
     return weak
 
@@ -82,6 +77,9 @@ def markdown(summary: Summary, command: str, attacks: Mapping[str, Mapping[str, 
                 "### Corruptions\nPairs in which the clean clip is strictly above its corrupted twin, by severity "
                 "(1 / **2** / 3), AUC across worlds at severity 2, and Spearman with severity. † held-out type",
                 _corruptions(summary, judges),
+                "### By what can be seen\nThe same pairs, by the share of pixels that look different (by more than a "
+                "tenth of a colour's range) in the frame in which most do.",
+                _by_change(summary, judges),
                 "### Hacks\nBelow the worst clean clip, and mean score. Pure noise has no truth: it is estimated.",
                 _hacks(summary, judges),
                 "### Hard positives\nFalse alarms at the threshold that 5 % of the clean clips of the first worlds "
@@ -123,14 +121,15 @@ def _headline(summary: Summary, judges: Sequence[str]) -> str:
     return _table(["", *judges], rows)
 
 
-def _names(summary: Summary, kind: str) -> list[str]:
+def names_of(summary: Summary, kind: str) -> list[str]:
+    """Cases of a kind that were shown."""
     shown = next(iter(summary.values()))["cases"]
     return [name for name in CASES if CASES[name].kind == kind and name in shown]
 
 
 def _corruptions(summary: Summary, judges: Sequence[str]) -> str:
     rows = []
-    for name in _names(summary, "corruption"):
+    for name in names_of(summary, "corruption"):
         row = [name + (" †" if CASES[name].held_out else "")]
         for judge in judges:
             case = summary[judge]["cases"][name]
@@ -142,9 +141,19 @@ def _corruptions(summary: Summary, judges: Sequence[str]) -> str:
     return _table(header, rows)
 
 
+def _by_change(summary: Summary, judges: Sequence[str]) -> str:
+    groups = list(zip(*(summary[j]["by_change"] for j in judges), strict=True))
+    rows = []
+    for k, group in enumerate(groups):
+        low = f"{100 * group[0]['from']:g}"
+        label = f"{low} % or more" if k == len(groups) - 1 else f"{low} to {100 * groups[k + 1][0]['from']:g} %"
+        rows.append([label, str(group[0]["pairs"]), *(_number(g["value"]) for g in group)])
+    return _table(["pixels that change", "pairs", *judges], rows)
+
+
 def _hacks(summary: Summary, judges: Sequence[str]) -> str:
     rows = []
-    for name in _names(summary, "hack"):
+    for name in names_of(summary, "hack"):
         cases = [summary[j]["cases"][name] for j in judges]
         rows.append([name, *(f"{_number(c['below_worst_clean'])} ({_number(c['mean'])})" for c in cases)])
     return _table(["hack", *judges], rows)
@@ -152,7 +161,7 @@ def _hacks(summary: Summary, judges: Sequence[str]) -> str:
 
 def _positives(summary: Summary, judges: Sequence[str]) -> str:
     rows = []
-    for name in _names(summary, "positive"):
+    for name in names_of(summary, "positive"):
         cases = [summary[j]["cases"][name] for j in judges]
         signed = ["–" if c["change"] is None else f"{c['change']:+.2f}" for c in cases]
         rows.append([name, *(f"{_number(c['false_alarms'])} ({s})" for c, s in zip(cases, signed, strict=True))])
@@ -192,32 +201,3 @@ def _attacks(attacks: Mapping[str, Mapping[str, Any]]) -> str:
     note = "What the search (cross-entropy method) finds best; 0 is honest for all knobs but the camera's speed."
     table = _table(["judge", *knobs, "score", "score, honest", "consistent"], rows)
     return f"### Optimised against\n{note}\n\n{table}"
-
-
-def chart(summary: Summary) -> str:
-    """An SVG: accuracy at middle severity by corruption and hack, a bar for each judge."""
-    judges = list(summary)
-    names = [*_names(summary, "corruption"), *_names(summary, "hack")]
-    height = 40 + _ROW * len(names)
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
-        ' font-family="sans-serif" font-size="10">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
-    ]
-    for column, judge in enumerate(judges):
-        left = _LABEL + column * (_BAR + 15)
-        colour = _COLOURS.get(judge, _OTHER)
-        out.append(f'<text x="{left}" y="16" font-weight="bold" fill="{colour}">{escape(judge)}</text>')
-        for share in (0.5, _WEAK, 1.0):
-            x = left + share * _BAR
-            out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="24" y2="{height - 12}" stroke="#ccc"/>')
-            out.append(f'<text x="{x:.1f}" y="{height - 2}" text-anchor="middle" fill="#555">{share:g}</text>')
-        for line, name in enumerate(names):
-            value = summary[judge]["cases"][name]["severities"][MIDDLE]["value"]
-            if value is not None:
-                y = 26 + _ROW * line
-                out.append(f'<rect x="{left}" y="{y}" width="{value * _BAR:.1f}" height="{_ROW - 5}" fill="{colour}"/>')
-    for line, name in enumerate(names):
-        label = escape(name) + (" †" if CASES[name].held_out else "")
-        out.append(f'<text x="{_LABEL - 6}" y="{35 + _ROW * line}" text-anchor="end">{label}</text>')
-    return "\n".join([*out, "</svg>", ""])
