@@ -19,6 +19,7 @@ from worldr1.train.pretrain.world_frames import (
     augment,
     blocks,
     canonical,
+    family_of,
     few_frames,
     render_frames,
 )
@@ -29,7 +30,7 @@ FEW = FramesConfig(clips=12, frames=2, size=32)
 
 
 @pytest.fixture(scope="module")
-def rendered() -> tuple[Tensor, Tensor]:
+def rendered() -> tuple[Tensor, Tensor, Tensor]:
     return render_frames(FEW)
 
 
@@ -38,12 +39,23 @@ def ramp(n: int, side: int = 16) -> Tensor:
     return (1 + torch.arange(side) / side).expand(n, side, side).clone()
 
 
-def test_frames_come_from_every_family_and_depend_on_their_index_alone(rendered: tuple[Tensor, Tensor]) -> None:
+def test_frames_come_from_every_family_and_depend_on_their_index_alone(rendered: tuple[Tensor, Tensor, Tensor]) -> None:
     assert {few_frames(FEW, i).family for i in range(len(FAMILIES))} == set(FAMILIES)
     fewer = render_frames(replace(FEW, clips=7))
     for few, many in zip(fewer, rendered, strict=True):
         assert many.shape[:3] == (24, 32, 32)
         assert few.equal(many[:14])
+    things = rendered[2]
+    assert 0 < things.float().mean() < 0.5
+    assert (rendered[1][things] < MAX_DEPTH_M).float().mean() > 0.9  # no sky
+
+
+def test_one_family_can_have_every_second_clip() -> None:
+    config = replace(FEW, every_second="room")
+    families = [family_of(config, i) for i in range(20)]
+    assert families[::2] == ["room"] * 10
+    assert sorted(families[1::2]) == sorted(2 * [f for f in FAMILIES if f != "room"])
+    assert [few_frames(config, i).family for i in range(4)] == families[:4]
 
 
 def test_canonical_depth_does_not_tell_a_long_lens_from_a_near_camera() -> None:
@@ -61,7 +73,9 @@ def test_canonical_depth_does_not_tell_a_long_lens_from_a_near_camera() -> None:
 def test_augmentation_moves_picture_and_depth_alike() -> None:
     depth = ramp(64)
     frames = (depth - 1)[:, None].expand(64, 3, 16, 16).contiguous()
-    seen, found = augment(frames, depth, torch.Generator().manual_seed(0))
+    seen, found, things = augment(frames, depth, depth > 1.5, torch.Generator().manual_seed(0))
+    for truth, far in zip(found, things, strict=True):
+        assert truth[far].min() > 0.99 * truth[~far].max()  # moved with the depth
     assert ((seen >= 0) & (seen <= 1)).all()
     assert (found > 0.5).all()
     for picture, truth in zip(seen.mean(1).flatten(1), found.flatten(1), strict=True):
@@ -70,7 +84,9 @@ def test_augmentation_moves_picture_and_depth_alike() -> None:
 
 
 def test_the_sky_survives_augmentation() -> None:
-    _, found = augment(torch.rand(8, 3, 16, 16), torch.full((8, 16, 16), torch.inf), torch.Generator().manual_seed(0))
+    sky, none = torch.full((8, 16, 16), torch.inf), torch.zeros(8, 16, 16, dtype=torch.bool)
+    _, found, things = augment(torch.rand(8, 3, 16, 16), sky, none, torch.Generator().manual_seed(0))
+    assert not things.any()
     assert (found > 1000).all()
     assert torch.isfinite(found).all()
 
@@ -95,9 +111,18 @@ def test_the_loss_sees_scale_and_shape() -> None:
     wrong_sky[:, :8] /= 2
     wrong_ground[:, 8:] *= 2
     assert depth_loss(wrong_sky, sky) < 0.5 * depth_loss(wrong_ground, sky)
+    wrong_thing, wrong_floor, thing = truth.clone(), truth.clone(), torch.zeros(2, 16, 16)
+    thing[:, 4:8, 4:8] = 1
+    wrong_thing[:, 4:8, 4:8] *= 1.3
+    wrong_floor[:, 9:13, 4:8] *= 1.3
+    assert depth_loss(wrong_thing, truth) == pytest.approx(float(depth_loss(wrong_floor, truth)), rel=0.05)
+    assert depth_loss(wrong_thing, truth, thing) > 1.5 * depth_loss(wrong_floor, truth, thing)
 
 
-def test_training_resumes_bit_for_bit(tmp_path: Path, rendered: tuple[Tensor, Tensor]) -> None:
+@pytest.mark.parametrize("side", [None, 64])
+def test_training_resumes_bit_for_bit(
+    tmp_path: Path, rendered: tuple[Tensor, Tensor, Tensor], side: int | None
+) -> None:
     config = FitConfig(4, 4, warmup=1, checkpoint_every=2)
 
     def run(folder: Path, stop: int | None = None) -> dict[str, Tensor]:
@@ -106,7 +131,7 @@ def test_training_resumes_bit_for_bit(tmp_path: Path, rendered: tuple[Tensor, Te
                 raise KeyboardInterrupt
 
         model = build_world_depth()
-        train_world_depth(model, *rendered, config, folder, progress, 2)
+        train_world_depth(model, *rendered, config, folder, progress, 2, side)
         return {name: value.detach() for name, value in model.state_dict().items()}
 
     with pytest.raises(KeyboardInterrupt):

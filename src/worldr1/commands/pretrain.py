@@ -13,6 +13,7 @@ from rich.console import Console
 from torch import Tensor
 
 from worldr1.commands.stages import Stages
+from worldr1.estimators.depth import WORLD_SIDE
 from worldr1.estimators.tagger import Tagger
 from worldr1.evaluate.depth_unet import DepthUNet
 from worldr1.evaluate.inspector import Inspector
@@ -54,10 +55,12 @@ def pretrain(
 
 
 def _world_depth(stages: Stages, config: PretrainConfig, weights: Path) -> None:
-    frames, depth_m = stages.world_frames()
     depth = build_world_depth(config.world_depth.seed).to(stages.device)
-    clips = config.world_frames.measured
-    stages.run("world_depth", lambda d, p: train_world_depth(depth, frames, depth_m, config.world_depth, d, p, clips))
+    shown, clips = stages.world_frames("world_frames"), config.world_frames.measured
+    stages.run("world_depth", lambda d, p: train_world_depth(depth, *shown, config.world_depth, d, p, clips))
+    depth.half().float()  # large pictures start from what could be packaged
+    large, few = stages.world_frames("large_frames"), config.large_frames.measured
+    stages.run("large_depth", lambda d, p: train_world_depth(depth, *large, config.large_depth, d, p, few, WORLD_SIDE))
     depth.half().save_pretrained(weights / "world-depth")
 
 

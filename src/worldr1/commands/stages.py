@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -18,7 +18,7 @@ from worldr1.runtime import usable_cpus
 from worldr1.train.fit import FitConfig, save_atomically
 from worldr1.train.pretrain.config import PretrainConfig
 from worldr1.train.pretrain.flow_pairs import Pairs, render_pairs
-from worldr1.train.pretrain.world_frames import render_frames
+from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.corpus import render_corpus
 
 
@@ -69,10 +69,10 @@ class Stages:
         loaded: tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]] = torch.load(path, weights_only=True)
         return loaded
 
-    def world_frames(self) -> tuple[Tensor, Tensor]:
-        """Render the general worlds' frames once and keep them."""
-        config = self.config.world_frames
-        made: tuple[Tensor, Tensor] = self._rendered("world_frames", config.clips, partial(render_frames, config))
+    def world_frames(self, name: Literal["world_frames", "large_frames"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Render the general worlds' frames of this setting once and keep them."""
+        config: FramesConfig = getattr(self.config, name)
+        made: tuple[Tensor, Tensor, Tensor] = self._rendered(name, config.clips, partial(render_frames, config))
         return made
 
     def world_pairs(self) -> Pairs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from worldr1.estimators.depth import WORLD_SIDE
 from worldr1.policies.tiny import TinyConfig
 from worldr1.train.fit import FitConfig
 from worldr1.train.pretrain.flow_pairs import PairsConfig
@@ -30,6 +31,15 @@ class PretrainConfig:
     world_depth: FitConfig = field(
         default_factory=lambda: FitConfig(11000, 32, ema=0.998, checkpoint_every=250, seed=13)
     )
+    # the bench's worlds are landmarks
+    large_frames: FramesConfig = field(
+        default_factory=lambda: FramesConfig(clips=10240, size=WORLD_SIDE, seed=21, every_second="landmarks")
+    )
+    large_depth: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            4000, 16, lr=1e-3, muon_lr=0.01, decay=0.7, ema=0.995, checkpoint_every=250, seed=13
+        )
+    )
     world_pairs: PairsConfig = field(default_factory=PairsConfig)
     world_flow: FitConfig = field(default_factory=lambda: FitConfig(4200, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
 
@@ -48,6 +58,8 @@ DEBUG = PretrainConfig(
     held_out_depth=_SHORT,
     world_frames=FramesConfig(clips=12, frames=2, measured=2),
     world_depth=_SHORT,
+    large_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=21, every_second="landmarks", measured=1),
+    large_depth=_SHORT,
     world_pairs=PairsConfig(pairs=8, measured=8),
     world_flow=_SHORT,
 )

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
 from transformers import DepthAnythingForDepthEstimation
 
-from worldr1.estimators.depth import MAX_DEPTH_M, WORLD_SIDE, TransformersDepth
+from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth
 from worldr1.train.fit import FitConfig, Progress, fit
 from worldr1.train.pretrain.estimators import small_depth_anything
 from worldr1.train.pretrain.world_frames import augment, canonical
@@ -18,11 +19,15 @@ from worldr1.worlds.render import WarpRenderer
 
 MEASURED_SEED = 4242  # of worlds that are not trained on
 _SCALES = (1, 2, 4)  # pixels between which the error's slope is taken
+_THINGS = 3.0  # by how much objects, a small part of the picture, weigh more than the ground
 
 
 def build_world_depth(seed: int = 0) -> DepthAnythingForDepthEstimation:
-    """A Depth Anything with the metric head for 64-pixel frames: what the package has room for in half precision."""
-    model = small_depth_anything(WORLD_SIDE, 112, [24, 32, 40, 48], 28, seed)
+    """A Depth Anything with the metric head: what the package has room for in half precision.
+
+    It has positions for 64 pixels, which are interpolated for larger pictures.
+    """
+    model = small_depth_anything(64, 112, [24, 32, 40, 48], 28, seed)
     model.backbone.set_attn_implementation("eager")  # a third faster to train on a CPU than the fused one
     return model
 
@@ -32,21 +37,23 @@ def is_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and ".encoder." in name
 
 
-def depth_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+def depth_loss(predicted: Tensor, truth: Tensor, things: Tensor | None = None) -> Tensor:
     """Error of log depth ``[n, h, w]``: its absolute value, its spread within a frame, and its slope at three scales.
 
     The spread is the scale-invariant part (Eigen et al. 2014), the slope keeps edges sharp and surfaces flat (MiDaS,
-    Ranftl et al. 2020). What is `MAX_DEPTH_M` away or farther weighs a tenth.
+    Ranftl et al. 2020). What is `MAX_DEPTH_M` away or farther weighs a tenth, where ``things`` is 1 four times.
     """
-    weight = torch.where(truth < MAX_DEPTH_M, 1.0, 0.1)
+    near = torch.where(truth < MAX_DEPTH_M, 1.0, 0.1)
+    worth = torch.ones_like(near) if things is None else 1 + _THINGS * things.to(near)
+    weight = near * worth
     error = predicted.clamp(min=0.05).log() - truth.log()
     middle = (weight * error).sum((1, 2), keepdim=True) / weight.sum((1, 2), keepdim=True)
     loss: Tensor = (weight * (error.abs() + (error - middle).abs())).sum() / weight.sum()
     for step in _SCALES:
         for dim in (1, 2):
-            a, b = (x.narrow(dim, step, x.shape[dim] - step) for x in (error, weight))
-            c, d = (x.narrow(dim, 0, x.shape[dim] - step) for x in (error, weight))
-            loss = loss + 0.25 * ((a - c).abs() * b * d).sum() / (b * d).sum()
+            there, here = ([x.narrow(dim, k, x.shape[dim] - step) for x in (error, near, worth)] for k in (step, 0))
+            pair = there[1] * here[1] * torch.minimum(there[2], here[2])
+            loss = loss + 0.25 * ((there[0] - here[0]).abs() * pair).sum() / pair.sum()
     return loss
 
 
@@ -54,25 +61,37 @@ def train_world_depth(
     model: DepthAnythingForDepthEstimation,
     frames: Tensor,
     depth_m: Tensor,
+    things: Tensor,
     config: FitConfig,
     directory: Path,
     progress: Progress,
     clips: int,
+    side: int | None = None,
 ) -> dict[str, float]:
-    """Fit to uint8 frames ``[n, h, w, 3]`` and `canonical` depth ``[n, h, w]``.
+    """Fit to uint8 frames ``[n, h, w, 3]``, `canonical` depth and objects ``[n, h, w]``.
 
-    Returns what `measure` finds on ``clips`` clips of each family.
+    With ``side`` the network is shown frames enlarged to that many pixels; then objects weigh more, and every second
+    batch has half as many pixels, which the network must be as right about. Returns what `measure` finds on ``clips``
+    clips of each family.
     """
-    estimator = TransformersDepth(model)
+    estimator = TransformersDepth(model, side)
     device = model.device
 
-    def loss(indices: Tensor, generator: torch.Generator, step: int) -> Tensor:  # noqa: ARG001
-        shown = frames[indices].permute(0, 3, 1, 2).float() / 255
-        shown, truth = augment(shown, depth_m[indices].float(), generator)
+    def loss(indices: Tensor, generator: torch.Generator, step: int) -> Tensor:
+        shown, truth, what = frames[indices].permute(0, 3, 1, 2).float() / 255, depth_m[indices], things[indices]
+        if side is not None and step % 2:
+            # of four pixels one's depth: there is no surface between two
+            down, right = torch.randint(2, (2,), generator=generator).tolist()
+            shown = avg_pool2d(shown, 2)
+            truth, what = truth[:, down::2, right::2], what[:, down::2, right::2]
+        shown, truth, what = augment(shown, truth.float(), what, generator)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             x = estimator.normalise(shown.to(device)).contiguous(memory_format=torch.channels_last)
             predicted = model(pixel_values=x).predicted_depth.float()
-        return depth_loss(predicted, truth.clamp(0.05, MAX_DEPTH_M).to(device))
+        if predicted.shape != truth.shape:
+            predicted = interpolate(predicted[:, None], truth.shape[-2:], mode="bilinear")[:, 0]
+        truth = truth.clamp(0.05, MAX_DEPTH_M).to(device)
+        return depth_loss(predicted, truth, None if side is None else what.to(device))
 
     model.to(memory_format=torch.channels_last)  # another third
     fit(model, loss, len(frames), config, directory, is_matrix=is_matrix, progress=progress)

@@ -17,6 +17,7 @@ from worldr1.executor import run_local
 from worldr1.worlds.assets.surfaces import untextured
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
+from worldr1.worlds.rendered import FIRST_OBJECT
 from worldr1.worlds.scene import CameraTrack, Floats, Scene
 from worldr1.worlds.tiny.families import FOV_DEG
 
@@ -38,6 +39,7 @@ class FramesConfig:
     frames: int = 4  # of each clip
     size: int = 64
     seed: int = 1
+    every_second: str = ""  # family of every second clip; the others take turns in the rest
     measured: int = 16  # clips of each family, of another seed, that the network is measured on
 
 
@@ -45,8 +47,7 @@ def few_frames(config: FramesConfig, index: int) -> Scene:
     """Clip ``index``, only ``config.frames`` of its frames, half of the time with its camera turned and zoomed, some in
     plain colours."""
     rng = np.random.default_rng((config.seed, index))
-    family = list(FAMILIES)[index % len(FAMILIES)]
-    scene = scene_at(family, config.seed, index, difficulty=DIFFICULTIES[int(rng.integers(3))])
+    scene = scene_at(family_of(config, index), config.seed, index, difficulty=DIFFICULTIES[int(rng.integers(3))])
     if rng.random() < BARE:
         scene = untextured(scene)
     kept = np.sort(rng.choice(scene.num_frames, config.frames, replace=False))
@@ -54,6 +55,14 @@ def few_frames(config: FramesConfig, index: int) -> Scene:
     if rng.random() < 0.5:
         c2w, focal_mm = c2w @ turned(rng, TURN_DEG), focal_mm * math.exp(rng.uniform(-ZOOM, ZOOM))
     return refilmed(scene, kept, c2w, focal_mm)
+
+
+def family_of(config: FramesConfig, index: int) -> str:
+    """The family of clip ``index``."""
+    if not config.every_second:
+        return list(FAMILIES)[index % len(FAMILIES)]
+    others = [f for f in FAMILIES if f != config.every_second]
+    return others[index // 2 % len(others)] if index % 2 else config.every_second
 
 
 def turned(rng: np.random.Generator, spread_deg: tuple[float, float, float]) -> Floats:
@@ -89,18 +98,20 @@ def canonical(depth_m: Tensor, scene: Scene) -> Tensor:
     return depth_m * torch.from_numpy(half_width).to(depth_m).view(-1, 1, 1)
 
 
-def _chunk(task: tuple[FramesConfig, int, int]) -> tuple[int, Tensor, Tensor]:
+def _chunk(task: tuple[FramesConfig, int, int]) -> tuple[int, Tensor, Tensor, Tensor]:
     config, start, stop = task
     scenes = [few_frames(config, i) for i in range(start, stop)]
     out = WarpRenderer()(scenes, config.size, config.size)
     depth = torch.cat([canonical(torch.from_numpy(d), s) for d, s in zip(out.depth_m, scenes, strict=True)])
-    return start, torch.from_numpy(out.rgb).flatten(0, 1), depth.half()
+    things = torch.from_numpy(out.instance_ids >= FIRST_OBJECT).flatten(0, 1)
+    return start, torch.from_numpy(out.rgb).flatten(0, 1), depth.half(), things
 
 
 def render_frames(
     config: FramesConfig, workers: int = 1, progress: Callable[[int], None] = lambda _: None
-) -> tuple[Tensor, Tensor]:
-    """Frames uint8 ``[n, h, w, 3]`` and `canonical` depth float16 ``[n, h, w]``, inf for the sky.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames uint8 ``[n, h, w, 3]``, `canonical` depth float16 ``[n, h, w]``, inf for the sky, and where there are
+    objects, bool ``[n, h, w]``.
 
     ``progress`` is told how many more clips are done; the result does not depend on ``workers`` (processes).
     """
@@ -110,11 +121,14 @@ def render_frames(
         parts.append(part)
         progress(len(part[1]) // config.frames)
     parts.sort(key=lambda p: p[0])
-    return torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+    return torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts]), torch.cat([p[3] for p in parts])
 
 
-def augment(frames: Tensor, depth_m: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Other frames ``[n, 3, h, w]`` in [0, 1] with their `canonical` depth ``[n, h, w]``, sky included.
+def augment(
+    frames: Tensor, depth_m: Tensor, things: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Other frames ``[n, 3, h, w]`` in [0, 1] with their `canonical` depth ``[n, h, w]``, sky included, and ``things``
+    bool ``[n, h, w]``.
 
     Flipped, cropped (a longer lens, so canonical depth shrinks with the crop) and bent as rubber, which generated
     worlds are; then other exposure, blur, blocks and noise. Every flaw spares half of the frames or more.
@@ -133,9 +147,9 @@ def augment(frames: Tensor, depth_m: Tensor, generator: torch.Generator) -> tupl
         draw(often=0.3, most=0.08) * torch.randn(n, 2, 5, 5, generator=generator), (h, w), mode="bicubic"
     )
     grid = grid * crop * torch.cat([flip, torch.ones_like(flip)], -1) + centre + bend.permute(0, 2, 3, 1)
-    depth_m = depth_m[:, None].clamp(max=_FAR_M)
+    truth = torch.stack([depth_m.clamp(max=_FAR_M), things.to(depth_m)], 1)
     # nearest: there is no surface between two surfaces
-    depth_m = torch.nn.functional.grid_sample(depth_m, grid, "nearest", "border", align_corners=False) * crop
+    truth = torch.nn.functional.grid_sample(truth, grid, "nearest", "border", align_corners=False)
     frames = torch.nn.functional.grid_sample(frames, grid, "bilinear", "border", align_corners=False)
     tint = 1 + 0.15 * torch.randn(n, 3, 1, 1, generator=generator)
     gamma = (draw(often=0.7, most=1.0) - draw(often=0.7, most=1.0)).mul(0.5).exp()
@@ -145,7 +159,7 @@ def augment(frames: Tensor, depth_m: Tensor, generator: torch.Generator) -> tupl
         frames = frames.lerp(soft, draw(often=0.4, most=1.0))
     frames = blocks(frames, draw(often=0.4, most=0.25))
     frames = frames + draw(often=0.4, most=0.06) * torch.randn(frames.shape, generator=generator)
-    return frames.clamp(0, 1), depth_m[:, 0]
+    return frames.clamp(0, 1), truth[:, 0] * crop[..., 0], truth[:, 1] > 0
 
 
 def blocks(frames: Tensor, step: Tensor, side: int = 8) -> Tensor:
