@@ -9,12 +9,19 @@ from torch.nn.functional import avg_pool2d, pad
 _TEXTURE = 0.03  # difference of luminance between neighbours
 _CORNER = 2e-4  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
 _WINDOW = 5
+_SIDE, _MOST = 64, 2.0  # shorter side that these are for
+
+
+def steepness(video: Tensor) -> float:
+    """How many times as steep, per pixel, what a picture of `_SIDE` pixels shows is there as in this larger one, which
+    shows it in more pixels; at most `_MOST`, as then its noise counts."""
+    return min(max(min(video.shape[-2:]) / _SIDE, 1.0), _MOST)
 
 
 def gradient(video: Tensor) -> Tensor:
-    """Difference of luminance over two pixels, across and down, ``[b, f, h, w, 2]`` of ``[b, f, 3, h, w]``; 0 at the
-    border."""
-    gray = video.mean(2)
+    """Difference of luminance over two pixels of a picture of `_SIDE`, across and down, ``[b, f, h, w, 2]`` of
+    ``[b, f, 3, h, w]``; 0 at the border."""
+    gray = steepness(video) * video.mean(2)
     across = pad(gray[..., 2:] - gray[..., :-2], (1, 1))
     down = pad(gray[..., 2:, :] - gray[..., :-2, :], (0, 0, 1, 1))
     return torch.stack([across, down], -1)
@@ -22,7 +29,7 @@ def gradient(video: Tensor) -> Tensor:
 
 def textured(video: Tensor) -> Tensor:
     """Pixels ``[b, f, h, w]`` that differ from their neighbours."""
-    gray = video.mean(2)
+    gray = steepness(video) * video.mean(2)
     across = pad(gray.diff(dim=-1).abs(), (0, 1))
     down = pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
     return torch.maximum(across, down) > _TEXTURE

@@ -13,8 +13,7 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath
 
-_LEAST_GRADIENT = 0.03  # of luminance over two pixels of a picture of `_SIDE` pixels
-_SIDE, _MOST_STEEPER = 64, 2.0  # a larger picture shows the same slope in more pixels; its noise limits how often
+_LEAST_GRADIENT = 0.03  # of luminance
 _SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
 _OLD, _NEW = 0.5, 0.27  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
 _FEWEST = 40  # edge pixels; of a bare picture a few that stay prove nothing
@@ -53,7 +52,7 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     objects repeat themselves there, whatever flow and depth make of them. Abstains without a prompt's camera.
     """
     b, f = evidence.video.shape[:2]
-    edges = gradient(evidence.video) * min(min(evidence.video.shape[-2:]) / _SIDE, _MOST_STEEPER)
+    edges = gradient(evidence.video)
     distance = evidence.depth_m.flatten(1).median(1).values
     values, told = torch.ones_like(distance), torch.zeros(b, dtype=torch.bool, device=distance.device)
     for i, prompt in enumerate(evidence.prompts):
