@@ -35,7 +35,7 @@ from worldr1.rewards.photometric import photometric_term
 from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance, reappearance_term
 from worldr1.rewards.term import Term
-from worldr1.rewards.volume import volume_term
+from worldr1.rewards.volume import covered, volume_term
 from worldr1.worlds.scene import Scene
 
 HALF = FRAMES // 2
@@ -284,3 +284,19 @@ def test_refining_the_camera_helps_where_depth_is_noisy() -> None:
         )
         errors.append(float((found.c2w[:, :, :3, 3] - true[:, :3, 3]).norm(dim=-1).mean()))
     assert errors[1] < 0.7 * errors[0], errors
+
+
+def test_a_nearer_object_that_touches_another_may_hide_any_part_of_it() -> None:
+    ids, depth_m = torch.zeros(12, 12, dtype=torch.int64), torch.full((12, 12), 4.0)
+    ids[3:9, 5:7], depth_m[3:9, 5:7] = 1, 2.0  # a stand
+
+    def beside(depth: float, pixels: int, instance: int = 2) -> bool:
+        crossed, seen = ids.clone(), depth_m.clone()
+        crossed[6 : 6 + pixels, 7:9], seen[6 : 6 + pixels, 7:9] = instance, depth
+        return covered(seen, crossed, 1)
+
+    assert beside(1.8, 2)
+    assert not beside(1.8, 1)  # a mixed pixel
+    assert not beside(1.98, 3)  # the table that it stands on
+    assert not beside(3.0, 3)  # it hides that
+    assert not beside(1.8, 3, instance=0)  # `in_full` sees to the scenery

@@ -11,7 +11,7 @@ from torch.nn.functional import max_pool2d
 
 from worldr1.geometry.camera import inside, project, sample, transform
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.volume import log_volume
+from worldr1.rewards.volume import covered, log_volume
 
 _LEAST_PIXELS = 16
 _MOSTLY_SEEN = 0.8  # of the most pixels that it has before, or after
@@ -51,7 +51,7 @@ def returned_objects(evidence: Evidence, clip: int, least_hidden: int, new_view:
     found = []
     for instance in evidence.segments[clip].unique().tolist():
         if instance > 0:
-            back = _returned(evidence, clip, world, evidence.segments[clip] == instance, least_hidden, new_view)
+            back = _returned(evidence, clip, world, instance, least_hidden, new_view)
             found += [] if back is None else [back]
     return found
 
@@ -66,8 +66,11 @@ def _gap(count: Tensor, least_hidden: int) -> tuple[int, int] | None:
 
 
 def _returned(
-    evidence: Evidence, clip: int, world: Tensor, mine: Tensor, least_hidden: int, new_view: float
+    evidence: Evidence, clip: int, world: Tensor, instance: int, least_hidden: int, new_view: float
 ) -> Returned | None:
+    assert evidence.segments is not None
+    ids, depth_m = evidence.segments[clip], evidence.depth_m[clip]
+    mine = ids == instance
     count = mine.sum((1, 2))
     gap = _gap(count, least_hidden)
     if gap is None:
@@ -76,8 +79,8 @@ def _returned(
     seen = [[t for t in s if count[t] >= max(_LEAST_PIXELS, _MOSTLY_SEEN * int(count[s].amax()))] for s in sides]
     if not seen[0] or not seen[1]:
         return None
-    cut = _cut_share(mine, evidence.depth_m[clip]) > _MOST_CUT
-    whole = [[t for t in s if not cut[t]] for s in seen]
+    cut = _cut_share(mine, depth_m) > _MOST_CUT
+    whole = [[t for t in s if not cut[t] and not covered(depth_m[t], ids[t], instance)] for s in seen]
     known = bool(whole[0] and whole[1])
     before, after = (whole[0] or seen[0])[-4:], (whole[1] or seen[1])[:4]
     points = {t: world[t][mine[t]] for t in torch.nonzero(count > 0).flatten().tolist()}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
@@ -18,6 +19,7 @@ _ANGLE_DEG = 6.0  # change of the viewing angle at which two views count fully
 _LEAST_ANGLE_DEG = 2.0  # the largest change of an object's viewing angle below which it is no evidence
 _TAILS = (0.05, 0.95)  # quantiles that bound an object: points at its edge lie on what is behind
 _TRAVEL = 0.5  # of its size: an object that goes farther moves by itself, and may turn as it likes
+_IN_FRONT = 0.97  # of the near side's distance
 _REASON = "no whole object is seen from different sides"
 
 
@@ -39,7 +41,7 @@ def extents(evidence: Evidence, clip: int, points: Tensor, instance: int) -> Ext
     least = max(_LEAST_PIXELS, _LEAST_SHARE * mine[0].numel())
     volumes, directions, centres, frames = [], [], [], []
     for t in torch.nonzero(mine.sum((-1, -2)) >= least).flatten().tolist():
-        if not in_full(evidence.depth_m[clip, t], mine[t]):
+        if not in_full(evidence.depth_m[clip, t], mine[t]) or covered(evidence.depth_m[clip, t], ids[t], instance):
             continue
         own = points[t][mine[t]]
         own = own[evidence.depth_m[clip, t][mine[t]] < 1.5 * evidence.depth_m[clip, t][mine[t]].median()]
@@ -76,9 +78,17 @@ def in_full(depth_m: Tensor, mine: Tensor) -> bool:
     nearer touches more than a twenty-fifth of its outline."""
     if bool(mine[0].any() | mine[-1].any() | mine[:, 0].any() | mine[:, -1].any()):
         return False
-    rim = torch.nn.functional.max_pool2d(mine[None, None].to(depth_m), 3, 1, 1)[0, 0].bool() & ~mine
+    rim = max_pool2d(mine[None, None].to(depth_m), 3, 1, 1)[0, 0].bool() & ~mine
     edge = depth_m[mine].quantile(0.1)
     return bool((depth_m[rim] < 0.92 * edge).float().mean() <= 0.04)
+
+
+def covered(depth_m: Tensor, ids: Tensor, instance: int) -> bool:
+    """Whether a nearer object, of ``ids`` ``[h, w]``, touches this one: it may hide any part of it, as a vase does the
+    stand of a lamp, along little of its outline. What it stands on is no nearer than its own near side."""
+    mine = ids == instance
+    rim = max_pool2d(mine[None, None].to(depth_m), 3, 1, 1)[0, 0].bool() & ~mine
+    return int((rim & (ids > 0) & (depth_m < _IN_FRONT * depth_m[mine].quantile(0.1))).sum()) > 1
 
 
 def change(size: Extents) -> Tensor | None:
