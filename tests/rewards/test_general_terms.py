@@ -30,12 +30,14 @@ from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence, gather_evidence
 from worldr1.rewards.guards import continuity_guard, picture_guard, saturation, texture
 from worldr1.rewards.held_out_view import held_out_view, held_out_view_term
+from worldr1.rewards.missing import missing_objects
 from worldr1.rewards.parallax import parallax_seen_term
 from worldr1.rewards.photometric import photometric_term
 from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance, reappearance_term
 from worldr1.rewards.term import Term
 from worldr1.rewards.volume import covered, volume_term
+from worldr1.types import Prompt
 from worldr1.worlds.scene import Scene
 
 HALF = FRAMES // 2
@@ -111,6 +113,22 @@ def test_reappearance_sees_what_came_back_otherwise(clean: str) -> None:
     assert worst > 0.45
     for twin in twins:
         assert max(numbers(reappearance_term, clips(twin))) < 0.45, twin
+
+
+def test_an_object_that_does_not_come_back_though_its_place_does_is_missing() -> None:
+    there = scene(pan_away_and_return(), 0)
+    present = np.ones(there.position_m.shape[:2], bool)
+    present[HALF:, 1] = False
+    scenes = [there, replace(there, present=present)]
+    at_rest, free = (Prompt("a scene", None, "", 0, {"movers": m}) for m in ([], ["an object"]))
+    evidence = evidence_of(scenes, prompts=[at_rest, at_rest])
+    assert [missing_objects(evidence, i) for i in range(2)] == [0, 1]
+    found = numbers(reappearance_term, evidence)
+    assert found[0] > 0.45
+    assert found[1] == 0.0
+    # what may move by itself may have left
+    assert missing_objects(replace(evidence, prompts=[free, free]), 1) == 0
+    assert missing_objects(replace(evidence, segments=None), 1) == 0
 
 
 @pytest.mark.parametrize("name", ["there and back", "push", "still", "zoom", "pan"])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from worldr1.geometry.camera import inside, project, sample, transform
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.missing import missing_objects
 from worldr1.rewards.returning import Returned, distance_to_path, returned_objects
 from worldr1.rewards.term import Term, TermResult
 
@@ -108,7 +109,8 @@ def reappearance(features: Features | None = None) -> Term:
 
     Static surfaces are compared with the remembered world point by point, objects (where there are segments) as a
     whole: their place against their own way, their colour, their size and, with ``features``, a deep feature of
-    their picture. The clip has the score of whatever came back worst. Abstains where nothing came back, or only to
+    their picture. The clip has the score of whatever came back worst, and 0 where an object of a world at rest does not
+    come back although its place does. Abstains where nothing came back, or only to
     where it had been seen from: a loop that plays to and fro earns nothing.
     """
 
@@ -120,6 +122,7 @@ def reappearance(features: Features | None = None) -> Term:
             scores = [_surface_score(errors)] if len(errors) >= least else []
             back = returned_objects(evidence, i, least_hidden(f), NEW_VIEW)
             scores += [_object_score(found, features) for found in back]
+            scores += [values.new_zeros(())] * missing_objects(evidence, i)
             if scores:
                 values[i], told[i] = torch.stack(scores).amin(), True
         return TermResult(values, told, _REASON)
