@@ -47,9 +47,15 @@ def test_it_judges_exact_and_estimated_side_by_side(tmp_path: Path, capsys: pyte
 
 
 def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> None:
-    assert main(["validate-rewards", "--estimated", "--scenes", "3", "--seed", "4", "--out", str(tmp_path)]) == 0
+    assert (
+        main(
+            ["validate-rewards", "--estimated", "--scenes", "3", "--cells", "5", "--seed", "4", "--out", str(tmp_path)]
+        )
+        == 0
+    )
     result = json.loads((tmp_path / "validation.json").read_text())
     assert list(result["judges"]) == ["estimated"]
+    assert result["bench"]["cells"] == 5
     again = tmp_path / "again"
     assert main([*result["command"].split()[1:], "--out", str(again)]) == 0
     assert json.loads((again / "validation.json").read_text()) == result

@@ -314,6 +314,8 @@ class ValidateRewards:
     """Where the tables go."""
     scenes: int = 40
     """How many worlds."""
+    cells: int = 12
+    """In how many worlds and paths each case is shown, at each of its severities."""
     size: Annotated[int | None, arg(metavar="INT")] = None
     """Height and width of the frames in pixels; 128 by default, 64 for the tiny stack."""
     oracle: Flag = False

@@ -30,7 +30,7 @@ def run_validate(arguments: Arguments) -> None:
     """Render, score, and write the tables. Raises ``ValueError`` for a bench that cannot be made."""
     names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
     size = SIZES[arguments.stack] if arguments.size is None else arguments.size
-    config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, size=size)
+    config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, cells=arguments.cells, size=size)
     config = replace(config, seed=arguments.seed, stack=arguments.stack)
     console = Console(stderr=True)
     rows: list[Row] = []
@@ -44,7 +44,7 @@ def run_validate(arguments: Arguments) -> None:
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
     summary = summarise(rows, dict.fromkeys(names, aggregate))
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
-    command = _command(arguments, names, config.size)
+    command = _command(arguments, names, config)
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = {
         "command": command,
@@ -59,8 +59,8 @@ def run_validate(arguments: Arguments) -> None:
     _print(result, arguments.out)
 
 
-def _command(arguments: Arguments, names: tuple[str, ...], size_px: int) -> str:
-    size = ["--quick"] if arguments.quick else [f"--scenes {arguments.scenes} --size {size_px}"]
+def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) -> str:
+    size = ["--quick"] if arguments.quick else [f"--scenes {config.scenes} --cells {config.cells} --size {config.size}"]
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 
