@@ -60,6 +60,9 @@ def test_pairs_are_counted_by_how_much_of_the_picture_changes() -> None:
     for value, changed in ((0.6, 0.0), (0.6, 0.0099), (0.4, 0.01), (0.6, 0.049), (0.4, 0.02), (0.4, 1.0)):
         rows.append(replace(row(0, "object morph", 2, value), changed=changed))
     rows.append(replace(row(0, "static", 2, 0.9), changed=0.5))  # no corruption
+    assert headline(rows)["accuracy_visible"]["pairs"] == 3
+    assert headline(rows)["accuracy_visible"]["value"] == pytest.approx(2 / 3)
+    assert by_case(rows)["object morph"]["visible_middle"]["pairs"] == 3
     found = {group["from"]: (group["pairs"], group["value"]) for group in by_change(rows)}
     assert found == {0.0: (2, 0.0), 0.01: (1, 1.0), 0.02: (2, 0.5), 0.05: (0, None), 0.1: (0, None), 0.3: (1, 1.0)}
 
@@ -127,7 +130,7 @@ def test_the_tables_say_what_was_measured() -> None:
     assert "`worldr1 validate-rewards --quick`" in text
     assert "| hacks below the worst clean clip | 0.00 |" in text
     assert "| static | 0.00 (0.95) |" in text
-    assert "| growing blur † | 1.00 / **1.00** / 1.00 |" in text
+    assert "| growing blur † | 1.00 / **1.00** / 1.00 | – (0 of 4) |" in text
     assert "| 0 to 1 % | 24 | 1.00 |" in text
     assert "| 30 % or more | 0 | – |" in text
     svg = chart(summary)

@@ -19,6 +19,7 @@ from worldr1.evaluate.bench.judges import Combine
 Floats = npt.NDArray[np.float64]
 _RESAMPLES = 1000
 CHANGES = (0.01, 0.02, 0.05, 0.1, 0.3)  # shares of a frame's pixels between which pairs are counted apart
+VISIBLE = 0.02  # of a frame's pixels, from which on an edit is easily seen
 ALARMS = 0.05  # share of clean development clips that may be called broken
 
 
@@ -149,6 +150,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "accuracy": accuracy(broken),
         "accuracy_middle": accuracy([p for p in broken if p.severity == MIDDLE]),
+        "accuracy_visible": accuracy([p for p in broken if p.changed >= VISIBLE]),
         "accuracy_dev_types": accuracy([p for p in broken if not CASES[p.case].held_out]),
         "accuracy_held_out_types": accuracy([p for p in broken if CASES[p.case].held_out]),
         "hacks": accuracy([p for p in pairs if CASES[p.case].kind == "hack"]),
@@ -180,6 +182,7 @@ def by_case(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
             its = [p for p in pairs if p.case == name]
             row["severities"] = {s: accuracy([p for p in its if p.severity == s]) for s in case.severities}
             row["accuracy"] = accuracy(its)
+            row["visible_middle"] = accuracy([p for p in its if p.severity == MIDDLE and p.changed >= VISIBLE])
             stage = {r.stage for r in mine}
             row["auc"] = auc(_values(r for r in rows if r.case == CLEAN and r.stage in stage), _values(middle))
         if case.kind == "corruption":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
+from worldr1.evaluate.bench.statistics import VISIBLE
 
 Summary = Mapping[str, Mapping[str, Any]]
 
@@ -75,7 +76,8 @@ def markdown(summary: Summary, command: str, attacks: Mapping[str, Mapping[str, 
                 f"Made by `{command}`. Intervals: 95 %, bootstrap over worlds; an abstention or a tie is not won.",
                 _headline(summary, judges),
                 "### Corruptions\nPairs in which the clean clip is strictly above its corrupted twin, by severity "
-                "(1 / **2** / 3), AUC across worlds at severity 2, and Spearman with severity. † held-out type",
+                "(1 / **2** / 3); those of severity 2 that are easily seen (how many); AUC across worlds at severity 2, and "
+                "Spearman with severity. † held-out type",
                 _corruptions(summary, judges),
                 "### By what can be seen\nThe same pairs, by the share of pixels that look different (by more than a "
                 "tenth of a colour's range) in the frame in which most do.",
@@ -99,6 +101,7 @@ def _headline(summary: Summary, judges: Sequence[str]) -> str:
     for key, label in (
         ("accuracy", "clean above corrupted"),
         ("accuracy_middle", "… at severity 2"),
+        ("accuracy_visible", f"… that change {VISIBLE:.0%} of a frame or more"),
         ("accuracy_dev_types", "… development types"),
         ("accuracy_held_out_types", "… held-out types"),
         ("hacks", "clean above its hack"),
@@ -135,9 +138,11 @@ def _corruptions(summary: Summary, judges: Sequence[str]) -> str:
             case = summary[judge]["cases"][name]
             cells = {s: _number(a["value"]) for s, a in case["severities"].items()}
             row.append(" / ".join(f"**{c}**" if s == MIDDLE else c for s, c in cells.items()))
+            easily = case["visible_middle"]
+            row.append(f"{_number(easily['value'])} ({easily['pairs']} of {case['severities'][MIDDLE]['pairs']})")
             row.append(f"{_number(case['auc'])}, {_number(case['spearman'])}")
         rows.append(row)
-    header = ["corruption", *(h for j in judges for h in (j, "AUC, ρ"))]
+    header = ["corruption", *(h for j in judges for h in (j, "easily seen", "AUC, ρ"))]
     return _table(header, rows)
 
 
