@@ -26,7 +26,8 @@ RewardFunction = Callable[[Sequence[Rollout | Clip]], list[Score]]
 Combine = Callable[[Mapping[str, float | None]], float | None]
 
 _CALIBRATION_SEED, _CALIBRATION_WORLDS = 9001, 4  # of clips that the bench never shows
-_FLOOR_SHARE = 0.3  # of the clean clips' mean: plain worlds have less than half, what is hardly a picture still less
+# of the clean clips' mean: plain worlds have a quarter of the sharpness, what is hardly a picture still less
+_FLOORS = (("sharpness", sharpness, 0.2), ("motion", motion, 0.3))
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
     clean = render([scene for _, scene in filmed], config.size, config.size)
     prompted = [answer(s, s, path) for s, (path, _) in zip(clean, filmed, strict=True)]
     evidence = plain.evidence(prompted)
-    for name, measure in (("sharpness", sharpness), ("motion", motion)):
-        floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", _FLOOR_SHARE)
+    for name, measure, share in _FLOORS:
+        floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", share)
         terms[name] = floor_guard(measure, floor)
     return WorldReward(terms, depth, flow, refine_camera=general)
 
