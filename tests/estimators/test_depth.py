@@ -209,8 +209,8 @@ def test_the_network_for_general_worlds_sees_frames_as_large_as_it_was_trained_o
     world = make_depth("world")
     assert isinstance(world, TransformersDepth)
     assert world.metric
-    assert world.input_size(48, 48) == [64, 64]
-    assert world.input_size(128, 224) == [64, 112]
+    assert world.input_size(48, 48) == [128, 128]
+    assert world.input_size(256, 448) == [128, 224]
     assert world(frames(2, 48, 80)).shape == (2, 48, 80)
     assert 0.3e6 < sum(p.numel() for p in world.model.parameters()) < 2.5e6
 
