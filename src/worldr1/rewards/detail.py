@@ -15,7 +15,7 @@ from worldr1.rewards.tracks import followed
 TAU = 0.1  # loss of log contrast that brings the score to 1/e
 SLACK = 0.05  # that resampling costs
 _SPREAD = 0.5  # of the growth: what comes nearer spreads its texture and keeps its outlines sharp
-_LEAST_CONTRAST = 0.08  # of brightness, between neighbours: an edge
+_LEAST_CONTRAST = 0.08  # of `edges.gradient`, relative to brightness: an edge
 _DARK = 0.1  # keeps the contrast of black finite
 _LEAST_SHARE = 0.01  # of a frame that must be edges that can be followed
 _WORST = 2

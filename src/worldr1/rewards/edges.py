@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
 _CORNER = 2e-4  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
 _WINDOW = 5
-_SIDE, _MOST = 64, 2.0  # shorter side that these are for
+SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
 
 def steepness(video: Tensor) -> float:
-    """How many times as steep, per pixel, what a picture of `_SIDE` pixels shows is there as in this larger one, which
-    shows it in more pixels; at most `_MOST`, as then its noise counts."""
-    return min(max(min(video.shape[-2:]) / _SIDE, 1.0), _MOST)
+    """What differences between pixels are multiplied by, so that they are those of the same picture at `SIDE` pixels of
+    the shorter side: 1 there, at most `_MOST`, as noise is multiplied too."""
+    return min(max(min(video.shape[-2:]) / SIDE, 1.0), _MOST)
 
 
 def gradient(video: Tensor) -> Tensor:
-    """Difference of luminance over two pixels of a picture of `_SIDE`, across and down, ``[b, f, h, w, 2]`` of
+    """Difference of luminance over two pixels, times `steepness`, across and down, ``[b, f, h, w, 2]`` of
     ``[b, f, 3, h, w]``; 0 at the border."""
     gray = steepness(video) * video.mean(2)
     across = pad(gray[..., 2:] - gray[..., :-2], (1, 1))
@@ -27,12 +27,20 @@ def gradient(video: Tensor) -> Tensor:
     return torch.stack([across, down], -1)
 
 
+def reduced(video: Tensor) -> Tensor:
+    """``[b, f, 3, h, w]`` averaged down to about `SIDE` pixels of the shorter side, where grain is averaged away."""
+    factor = max(1, min(video.shape[-2:]) // SIDE)
+    small: Tensor = avg_pool2d(video.flatten(0, 1), factor, ceil_mode=True).unflatten(0, video.shape[:2])
+    return small
+
+
 def textured(video: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that differ from their neighbours."""
-    gray = steepness(video) * video.mean(2)
+    """Pixels ``[b, f, h, w]`` that differ from their neighbours in the `reduced` picture: grain is no texture."""
+    gray = reduced(video).mean(2)
     across = pad(gray.diff(dim=-1).abs(), (0, 1))
     down = pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
-    return torch.maximum(across, down) > _TEXTURE
+    found = torch.maximum(across, down) > _TEXTURE
+    return interpolate(found.float(), video.shape[-2:], mode="nearest").bool()
 
 
 def corners(edges: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from worldr1.geometry.rigid import rotation_angle_deg
-from worldr1.rewards.edges import corners, gradient
+from worldr1.rewards.edges import corners, gradient, reduced
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath
 
-_LEAST_GRADIENT = 0.03  # of luminance
+_LEAST_GRADIENT = 0.03  # of `edges.gradient`
 _SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
 _OLD, _NEW = 0.5, 0.27  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
 _FEWEST = 40  # edge pixels; of a bare picture a few that stay prove nothing
@@ -48,11 +48,13 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     seen from elsewhere.
 
     Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
-    the quarter in which most stayed decides. A held picture, a loop and a background that stands still behind moving
-    objects repeat themselves there, whatever flow and depth make of them. Abstains without a prompt's camera.
+    the quarter in which most stayed, at the picture's own size or reduced to 64 pixels, decides. A held picture, a loop
+    and a background that stands still behind moving objects repeat themselves there, whatever flow and depth make of
+    them. Abstains without a prompt's camera.
     """
     b, f = evidence.video.shape[:2]
-    edges = gradient(evidence.video)
+    # at its own size and reduced: small things stay in the one, in the other grain does not hide that they do
+    scales = [gradient(evidence.video), gradient(reduced(evidence.video))]
     distance = evidence.depth_m.flatten(1).median(1).values
     values, told = torch.ones_like(distance), torch.zeros(b, dtype=torch.bool, device=distance.device)
     for i, prompt in enumerate(evidence.prompts):
@@ -62,7 +64,7 @@ def novelty_guard(evidence: Evidence) -> TermResult:
         if float(_FAR * apart.max() * evidence.K[i, 0, 0]) < _LEAST_PX:
             continue
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
-        stayed = _stayed(edges[i], first, second)
+        stayed = torch.stack([_stayed(edges[i], first, second) for edges in scales]).amax(0)
         worst = stayed.topk(max(1, round(_WORST_SHARE * len(stayed)))).values.mean()
         values[i], told[i] = ((_OLD - worst) / (_OLD - _NEW)).clamp(0, 1), True
     return TermResult(values, told, _REASON)

@@ -109,9 +109,9 @@ def reappearance(features: Features | None = None) -> Term:
 
     Static surfaces are compared with the remembered world point by point, objects (where there are segments) as a
     whole: their place against their own way, their colour, their size and, with ``features``, a deep feature of
-    their picture. The clip has the score of whatever came back worst, and 0 where an object of a world at rest does not
-    come back although its place does. Abstains where nothing came back, or only to
-    where it had been seen from: a loop that plays to and fro earns nothing.
+    their picture. The clip has the score of whatever came back worst, and 0 where an object of a world at rest is gone
+    from a place in open view. Otherwise it abstains where nothing came back, or only to where it had been seen from:
+    a loop that plays to and fro earns nothing.
     """
 
     def term(evidence: Evidence) -> TermResult:

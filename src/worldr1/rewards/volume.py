@@ -19,7 +19,8 @@ _ANGLE_DEG = 6.0  # change of the viewing angle at which two views count fully
 _LEAST_ANGLE_DEG = 2.0  # the largest change of an object's viewing angle below which it is no evidence
 _TAILS = (0.05, 0.95)  # quantiles that bound an object: points at its edge lie on what is behind
 _TRAVEL = 0.5  # of its size: an object that goes farther moves by itself, and may turn as it likes
-_IN_FRONT = 0.97  # of the near side's distance
+_IN_FRONT = 0.95  # of the near side's distance
+_MIXED = 1  # pixels of a picture of 128 that may be a mixture of two surfaces
 _REASON = "no whole object is seen from different sides"
 
 
@@ -84,11 +85,12 @@ def in_full(depth_m: Tensor, mine: Tensor) -> bool:
 
 
 def covered(depth_m: Tensor, ids: Tensor, instance: int) -> bool:
-    """Whether a nearer object, of ``ids`` ``[h, w]``, touches this one: it may hide any part of it, as a vase does the
-    stand of a lamp, along little of its outline. What it stands on is no nearer than its own near side."""
+    """Whether a nearer object, of ``ids`` ``[h, w]``, touches this one anywhere: it may hide any part of it, as a vase
+    does the stand of a lamp, along little of its outline. What it stands on is hardly nearer than its near side."""
     mine = ids == instance
     rim = max_pool2d(mine[None, None].to(depth_m), 3, 1, 1)[0, 0].bool() & ~mine
-    return int((rim & (ids > 0) & (depth_m < _IN_FRONT * depth_m[mine].quantile(0.1))).sum()) > 1
+    touching = rim & (ids > 0) & (depth_m < _IN_FRONT * depth_m[mine].quantile(0.1))
+    return int(touching.sum()) > _MIXED * max(1.0, min(mine.shape) / 128)
 
 
 def change(size: Extents) -> Tensor | None:
