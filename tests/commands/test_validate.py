@@ -68,6 +68,7 @@ def test_the_size_follows_the_stack_unless_it_is_given(tmp_path: Path) -> None:
         return found
 
     assert [size(), size("--stack", "tiny"), size("--size", "80")] == [128, 64, 80]
+    assert [size("--quick"), size("--quick", "--size", "80")] == [QUICK.size, 80]
 
 
 def test_too_few_worlds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -156,8 +156,8 @@ def test_a_faint_background_stands_still_in_a_large_picture_too() -> None:
     large = replace(small, video=video.unflatten(0, small.video.shape[:2]), K=small.K * torch.tensor([[2.0], [2], [1]]))
     assert numbers(novelty_guard, small) == numbers(novelty_guard, large) == [0.0, 0.0]
     # and through grain, which is drawn anew in every frame
-    grain = 0.01 * torch.randn(large.video.shape, generator=torch.Generator().manual_seed(0))
-    assert max(numbers(novelty_guard, replace(large, video=large.video + grain))) < 0.6
+    grain = 0.02 * torch.randn(large.video.shape, generator=torch.Generator().manual_seed(0))
+    assert numbers(novelty_guard, replace(large, video=large.video + grain)) == [0.0, 0.0]
 
 
 def test_a_bare_horizon_may_look_the_same_under_a_pan() -> None:

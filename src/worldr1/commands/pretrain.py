@@ -21,7 +21,7 @@ from worldr1.evaluate.pretrain import train_depth_unet, train_inspector
 from worldr1.policies.codec import encode, normalise
 from worldr1.policies.tiny import build_pipeline
 from worldr1.policies.tiny_policy import PACKAGED
-from worldr1.train.fit import FitConfig
+from worldr1.train.fit import FitConfig, Progress
 from worldr1.train.pretrain.codec import train_codec
 from worldr1.train.pretrain.config import DEBUG, PretrainConfig
 from worldr1.train.pretrain.data import degrade, mix
@@ -56,11 +56,19 @@ def pretrain(
 
 def _world_depth(stages: Stages, config: PretrainConfig, weights: Path) -> None:
     depth = build_world_depth(config.world_depth.seed).to(stages.device)
-    shown, clips = stages.world_frames("world_frames"), config.world_frames.measured
-    stages.run("world_depth", lambda d, p: train_world_depth(depth, *shown, config.world_depth, d, p, clips))
-    depth.half().float()  # large pictures start from what could be packaged
-    large, few = stages.world_frames("large_frames"), config.large_frames.measured
-    stages.run("large_depth", lambda d, p: train_world_depth(depth, *large, config.large_depth, d, p, few, WORLD_SIDE))
+
+    # the frames of one stage are gone before those of the next are read
+    def small(directory: Path, progress: Progress) -> dict[str, float]:
+        frames, measured = stages.world_frames("world_frames"), config.world_frames.measured
+        return train_world_depth(depth, *frames, config.world_depth, directory, progress, measured)
+
+    def large(directory: Path, progress: Progress) -> dict[str, float]:
+        frames, measured = stages.world_frames("large_frames"), config.large_frames.measured
+        return train_world_depth(depth, *frames, config.large_depth, directory, progress, measured, WORLD_SIDE)
+
+    stages.run("world_depth", small)
+    depth.half().float()  # the packaged second stage began from half precision
+    stages.run("large_depth", large)
     depth.half().save_pretrained(weights / "world-depth")
 
 

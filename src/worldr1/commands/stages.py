@@ -88,7 +88,8 @@ class Stages:
                 task = bar.add_task(name, total=total)
                 made = render(usable_cpus(), lambda n: bar.advance(task, n))
             save_atomically(made, path)
-        return torch.load(path, weights_only=True)
+            del made  # gigabytes
+        return torch.load(path, weights_only=True, mmap=True)
 
     def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """A tensor made once and kept in the folder."""

@@ -29,9 +29,14 @@ _QUICK_ATTACK = AttackConfig(scenes=1, population=8, elites=3, iterations=4)
 def run_validate(arguments: Arguments) -> None:
     """Render, score, and write the tables. Raises ``ValueError`` for a bench that cannot be made."""
     names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
-    size = SIZES[arguments.stack] if arguments.size is None else arguments.size
-    config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, cells=arguments.cells, size=size)
-    config = replace(config, seed=arguments.seed, stack=arguments.stack)
+    config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, size=SIZES[arguments.stack])
+    config = replace(
+        config,
+        seed=arguments.seed,
+        stack=arguments.stack,
+        cells=config.cells if arguments.cells is None else arguments.cells,
+        size=config.size if arguments.size is None else arguments.size,
+    )
     console = Console(stderr=True)
     rows: list[Row] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -60,7 +65,8 @@ def run_validate(arguments: Arguments) -> None:
 
 
 def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) -> str:
-    size = ["--quick"] if arguments.quick else [f"--scenes {config.scenes} --cells {config.cells} --size {config.size}"]
+    size = [*(["--quick"] if arguments.quick else [f"--scenes {config.scenes}"]), f"--cells {config.cells}"]
+    size.append(f"--size {config.size}")
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 

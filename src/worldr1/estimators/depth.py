@@ -21,7 +21,7 @@ from transformers import AutoModelForDepthEstimation, PreTrainedModel
 MAX_DEPTH_M = 20.0  # farther (the sky) counts as this
 PACKAGED = Path(__file__).parent.parent / "weights" / "depth"
 WORLD = PACKAGED.parent / "world-depth"
-WORLD_SIDE = 128  # pixels of the shorter side that `WORLD` is shown, of smaller frames enlarged
+WORLD_SIDE = 128  # pixels of the shorter side of what `WORLD` is shown
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _HALF = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 _USUAL_M = 3.0  # median that a clip of relative depth is scaled to

@@ -50,7 +50,9 @@ def test_a_bench_too_small_is_refused() -> None:
 def test_a_row_says_how_much_of_the_picture_its_edit_changes() -> None:
     rows = score_world(TINY, [Judge("mine", travel)], 0)
     assert all(r.changed == 0.0 for r in rows if r.case == CLEAN)
-    assert all(r.changed > 0.1 for r in rows if r.case == "hard cut")
+    cuts = [r.changed for r in rows if r.case == "hard cut"]
+    assert cuts
+    assert min(cuts) > 0.1
     video = torch.zeros(3, 3, 4, 4)
     other = video.clone()
     other[0, :, 0] = 0.09  # too little to see

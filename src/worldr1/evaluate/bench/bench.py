@@ -35,7 +35,7 @@ class Row:
     severity: int  # 0 for clean
     value: float | None
     parts: Mapping[str, float | None] = field(default_factory=dict)
-    changed: float = 0.0  # `changed_share` against the clean twin
+    changed: float = 0.0  # `changed_share` against the clean twin, itself for a clean clip
 
 
 def changed_share(video: Tensor, twin: Tensor) -> float:

@@ -76,7 +76,8 @@ def markdown(summary: Summary, command: str, attacks: Mapping[str, Mapping[str, 
                 f"Made by `{command}`. Intervals: 95 %, bootstrap over worlds; an abstention or a tie is not won.",
                 _headline(summary, judges),
                 "### Corruptions\nPairs in which the clean clip is strictly above its corrupted twin, by severity "
-                "(1 / **2** / 3); those of severity 2 that are easily seen (how many); AUC across worlds at severity 2 "
+                "(1 / **2** / 3); those of severity 2 that are easily seen, as they "
+                f"change {VISIBLE:.0%} of a frame (how many); AUC across worlds at severity 2 "
                 "and Spearman with severity. † held-out type",
                 _corruptions(summary, judges),
                 "### By what can be seen\nThe same pairs, by the share of pixels that look different (by more than a "

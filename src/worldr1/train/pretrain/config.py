@@ -31,7 +31,7 @@ class PretrainConfig:
     world_depth: FitConfig = field(
         default_factory=lambda: FitConfig(11000, 32, ema=0.998, checkpoint_every=250, seed=13)
     )
-    # the bench's worlds are landmarks
+    # half of it landmarks, as are the bench's worlds and what depth was worst at
     large_frames: FramesConfig = field(
         default_factory=lambda: FramesConfig(clips=10240, size=WORLD_SIDE, seed=21, every_second="landmarks")
     )

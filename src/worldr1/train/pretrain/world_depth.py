@@ -41,7 +41,8 @@ def depth_loss(predicted: Tensor, truth: Tensor, things: Tensor | None = None) -
     """Error of log depth ``[n, h, w]``: its absolute value, its spread within a frame, and its slope at three scales.
 
     The spread is the scale-invariant part (Eigen et al. 2014), the slope keeps edges sharp and surfaces flat (MiDaS,
-    Ranftl et al. 2020). What is `MAX_DEPTH_M` away or farther weighs a tenth, where ``things`` is 1 four times.
+    Ranftl et al. 2020). What is `MAX_DEPTH_M` away or farther weighs a tenth, where ``things`` is 1 four times; a slope
+    across an object's edge weighs as its lighter side.
     """
     near = torch.where(truth < MAX_DEPTH_M, 1.0, 0.1)
     worth = torch.ones_like(near) if things is None else 1 + _THINGS * things.to(near)
@@ -70,9 +71,9 @@ def train_world_depth(
 ) -> dict[str, float]:
     """Fit to uint8 frames ``[n, h, w, 3]``, `canonical` depth and objects ``[n, h, w]``.
 
-    With ``side`` the network is shown frames enlarged to that many pixels; then objects weigh more, and every second
-    batch has half as many pixels, which the network must be as right about. Returns what `measure` finds on ``clips``
-    clips of each family.
+    With ``side``, for the second stage, the network is shown frames of that many pixels: every second batch is halved
+    in height and width and enlarged again, so that small clips are seen as well, and objects weigh more. Returns what
+    `measure` finds on ``clips`` clips of each family.
     """
     estimator = TransformersDepth(model, side)
     device = model.device

@@ -33,13 +33,13 @@ _FAR_M = 1e4  # stands for infinity where arithmetic needs a number
 
 @dataclass(frozen=True)
 class FramesConfig:
-    """A few frames each of many clips, all families in turn; the same values give the same frames."""
+    """A few frames each of many clips, by default all families in turn; the same values give the same frames."""
 
     clips: int = 18432
     frames: int = 4  # of each clip
     size: int = 64
     seed: int = 1
-    every_second: str = ""  # family of every second clip; the others take turns in the rest
+    every_second: str | None = None  # family of every second clip; the others take turns in the rest
     measured: int = 16  # clips of each family, of another seed, that the network is measured on
 
 
@@ -59,7 +59,7 @@ def few_frames(config: FramesConfig, index: int) -> Scene:
 
 def family_of(config: FramesConfig, index: int) -> str:
     """The family of clip ``index``."""
-    if not config.every_second:
+    if config.every_second is None:
         return list(FAMILIES)[index % len(FAMILIES)]
     others = [f for f in FAMILIES if f != config.every_second]
     return others[index // 2 % len(others)] if index % 2 else config.every_second
