@@ -2,7 +2,7 @@
 
     python benchmarks/reward_speed.py [--sizes 64 256 832] [--repetitions 5]
 
-One thread, rendered scenes, medians; batches of 8 clips at 64x64, of 2 at 256x256, 1 at 480x832 (with a fifth of the
+One thread, rendered scenes, medians; batches of 8 clips at 64x64, of 4 at 128x128, 2 at 256x256, 1 at 480x832 (with a fifth of the
 repetitions, at least one). Objects are the renderer's. Prints Markdown.
 """
 
@@ -19,6 +19,7 @@ from torch import Tensor
 from worldr1.estimators.depth import TransformersDepth
 from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.flow_network import WorldFlow
+from worldr1.estimators.registry import make_depth
 from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.article import WorldR1ConsistencyReward
 from worldr1.rewards.classical.stream import measure_stream
@@ -36,7 +37,12 @@ from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.tiny.render import RENDERER
 
 NUM_FRAMES = 17
-SIZES = {64: (64, 64, 8), 256: (256, 256, 2), 832: (480, 832, 1)}  # by width: height, width, clips in a batch
+SIZES = {
+    64: (64, 64, 8),
+    128: (128, 128, 4),
+    256: (256, 256, 2),
+    832: (480, 832, 1),
+}  # by width: height, width, clips in a batch
 Call = Callable[[], object]
 
 
@@ -76,7 +82,8 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
         "texture": floor_guard(texture, Floor(default=1.0)),
         "saturation": floor_guard(saturation, Floor(default=1.0)),
     }
-    general = WorldReward(GENERAL | OF_OBJECTS | guards, depth, world, refine_camera=True)
+    world_depth = make_depth("world")
+    general = WorldReward(GENERAL | OF_OBJECTS | guards, world_depth, world, refine_camera=True)
     now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
     ids = torch.stack([s.clip.truth.instance_ids for s in samples if s.clip.truth is not None])
     seen, seen_well = tiny.evidence(samples), replace(general.evidence(samples), segments=(ids - 1).clamp(min=0))
@@ -94,7 +101,8 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     images = (video * 255).round().byte().permute(0, 1, 3, 4, 2).numpy()
     measured = [measure_stream(iter(clip)) for clip in images]
     calls: dict[str, Call] = {
-        "depth network": lambda: depth(video.flatten(0, 1)),
+        "depth network, tiny": lambda: depth(video.flatten(0, 1)),
+        "depth network, general": lambda: world_depth(video.flatten(0, 1)),
         "flow, both ways (DIS), tiny": lambda: flow(torch.cat([now, following]), torch.cat([following, now])),
         "flow, both ways (world), general": lambda: world.both_ways(video),
         "camera and movers, tiny": lambda: looked_up[0].evidence(samples),
@@ -107,7 +115,9 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
     with torch.no_grad():
         found = {name: ms / len(samples) for name, ms in milliseconds(calls, repetitions).items()}
     for stack in ("tiny", "general"):
-        estimators = sum(ms for name, ms in found.items() if name == "depth network" or name.endswith(f"), {stack}"))
+        estimators = sum(
+            ms for name, ms in found.items() if name == f"depth network, {stack}" or name.endswith(f"), {stack}")
+        )
         terms = sum(ms for name, ms in found.items() if name.startswith(f"{stack}: "))
         found[f"**{stack} stack, all**"] = estimators + found[f"camera and movers, {stack}"] + terms
     found["**classical, all**"] = found["classical: matches"] + found["classical: all terms"]

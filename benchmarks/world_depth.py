@@ -1,6 +1,6 @@
 """Error of depth estimators on general worlds that none of them was trained on, family by family.
 
-    python benchmarks/world_depth.py [--names tiny world] [--clips 24] [--sheet sheet.png]
+    python benchmarks/world_depth.py [--names tiny world] [--clips 24] [--size 64] [--sheet sheet.png]
 
 Log ratios to the truth: `error` as it is, `aligned` with one scale per clip, `drift` of a frame's scale from its
 clip's. The sheet shows a frame of every family, its depth, and every estimator's. Prints Markdown.

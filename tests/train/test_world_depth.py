@@ -155,12 +155,13 @@ def test_measuring_gives_the_truth_no_error_and_finds_scale_and_drift() -> None:
         assert row["drift"] == pytest.approx(0.053, abs=0.02)
 
 
-def test_the_packaged_network_is_right_about_every_family_and_better_than_the_tiny_one() -> None:
-    # measured on 16 clips of each family of another seed: aligned .09 to .21, drift .03 to .08
-    world, tiny = (measure(make_depth(name), 4, 64, seed=77) for name in ("world", "tiny"))
+@pytest.mark.parametrize("size", [64, 128])
+def test_the_packaged_network_is_right_about_every_family_and_better_than_the_tiny_one(size: int) -> None:
+    # measured: aligned .05 to .10, .07 in the mean, drift .01 to .03
+    world, tiny = (measure(make_depth(name), 4, size, seed=77) for name in ("world", "tiny"))
     for family, row in world.items():
-        assert row["aligned"] < 0.3, family
-        assert row["drift"] < 0.12, family
+        assert row["aligned"] < 0.15, family
+        assert row["drift"] < 0.06, family
     means = [sum(row["aligned"] for row in found.values()) / len(found) for found in (world, tiny)]
-    assert means[0] < 0.2
-    assert means[0] < 0.6 * means[1]
+    assert means[0] < 0.1
+    assert means[0] < 0.3 * means[1]
