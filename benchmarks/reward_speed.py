@@ -1,9 +1,9 @@
 """CPU-milliseconds per clip of 17 frames: every estimator and term, and the article's loop against our batched class.
 
-    python benchmarks/reward_speed.py [--sizes 64 256 832] [--repetitions 5]
+    python benchmarks/reward_speed.py [--sizes 64 128 256 832] [--repetitions 5]
 
-One thread, rendered scenes, medians; batches of 8 clips at 64x64, of 4 at 128x128, 2 at 256x256, 1 at 480x832 (with a fifth of the
-repetitions, at least one). Objects are the renderer's. Prints Markdown.
+One thread, rendered scenes, medians; batches of 8 clips at 64x64, of 4 at 128x128, of 2 at 256x256, 1 at 480x832 (with
+a fifth of the repetitions, at least one). Objects are the renderer's. Prints Markdown.
 """
 
 import argparse
@@ -37,12 +37,8 @@ from worldr1.worlds.tiny.corpus import CorpusConfig, prompt_at, scene_at
 from worldr1.worlds.tiny.render import RENDERER
 
 NUM_FRAMES = 17
-SIZES = {
-    64: (64, 64, 8),
-    128: (128, 128, 4),
-    256: (256, 256, 2),
-    832: (480, 832, 1),
-}  # by width: height, width, clips in a batch
+# by width: height, width, clips in a batch
+SIZES = {64: (64, 64, 8), 128: (128, 128, 4), 256: (256, 256, 2), 832: (480, 832, 1)}
 Call = Callable[[], object]
 
 
