@@ -54,7 +54,9 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     """
     b, f = evidence.video.shape[:2]
     # at its own size and reduced: small things stay in the one, in the other grain does not hide that they do
-    scales = [gradient(evidence.video), gradient(reduced(evidence.video))]
+    small = reduced(evidence.video)
+    pictures = [evidence.video] if small.shape == evidence.video.shape else [evidence.video, small]
+    scales = [gradient(v) for v in pictures]
     distance = evidence.depth_m.flatten(1).median(1).values
     values, told = torch.ones_like(distance), torch.zeros(b, dtype=torch.bool, device=distance.device)
     for i, prompt in enumerate(evidence.prompts):
