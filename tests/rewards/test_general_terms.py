@@ -322,6 +322,24 @@ def test_refining_the_camera_helps_where_depth_is_noisy() -> None:
     assert errors[1] < 0.7 * errors[0], errors
 
 
+def test_what_a_touching_object_hides_is_no_change_of_volume() -> None:
+    evidence = clips("orbit")
+    assert evidence.segments is not None
+    ids, depth_m = evidence.segments.clone(), evidence.depth_m.clone()
+    for clip in range(len(ids)):
+        for t in range(HALF, FRAMES):
+            mine = evidence.segments[clip, t] == 1
+            rows = torch.nonzero(mine.any(1)).flatten()
+            cut = int(rows[len(rows) // 2])
+            lower = mine.clone()
+            lower[:cut] = False
+            near = 0.935 * depth_m[clip, t][mine].quantile(0.1)
+            ids[clip, t][lower], depth_m[clip, t][lower] = 0, 3 * near
+            column = int(torch.nonzero(mine[cut - 1]).flatten()[0])
+            ids[clip, t, cut, column : column + 2], depth_m[clip, t, cut, column : column + 2] = 99, near
+    assert min(numbers(volume_term, replace(evidence, segments=ids, depth_m=depth_m))) > 0.8
+
+
 def test_a_nearer_object_that_touches_another_may_hide_any_part_of_it() -> None:
     ids, depth_m = torch.zeros(12, 12, dtype=torch.int64), torch.full((12, 12), 4.0)
     ids[3:9, 5:7], depth_m[3:9, 5:7] = 1, 2.0  # a stand

@@ -9,13 +9,13 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 _TEXTURE = 0.03  # difference of luminance between neighbours
 _CORNER = 2e-4  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
 _WINDOW = 5
-SIDE, _MOST = 64, 2.0  # shorter side that these are for
+_SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
 
 def steepness(video: Tensor) -> float:
-    """What differences between pixels are multiplied by, so that they are those of the same picture at `SIDE` pixels of
+    """What differences between pixels are multiplied by, so that they are those of the same picture at `_SIDE` pixels of
     the shorter side: 1 there, at most `_MOST`, as noise is multiplied too."""
-    return min(max(min(video.shape[-2:]) / SIDE, 1.0), _MOST)
+    return min(max(min(video.shape[-2:]) / _SIDE, 1.0), _MOST)
 
 
 def gradient(video: Tensor) -> Tensor:
@@ -28,8 +28,8 @@ def gradient(video: Tensor) -> Tensor:
 
 
 def reduced(video: Tensor) -> Tensor:
-    """``[b, f, 3, h, w]`` averaged down to about `SIDE` pixels of the shorter side, where grain is averaged away."""
-    factor = max(1, min(video.shape[-2:]) // SIDE)
+    """``[b, f, 3, h, w]`` averaged down to about `_SIDE` pixels of the shorter side, where grain is averaged away."""
+    factor = max(1, min(video.shape[-2:]) // _SIDE)
     small: Tensor = avg_pool2d(video.flatten(0, 1), factor, ceil_mode=True).unflatten(0, video.shape[:2])
     return small
 
