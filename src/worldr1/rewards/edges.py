@@ -13,8 +13,8 @@ _SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
 
 def steepness(video: Tensor) -> float:
-    """What differences between pixels are multiplied by, so that they are those of the same picture at `_SIDE` pixels of
-    the shorter side: 1 there, at most `_MOST`, as noise is multiplied too."""
+    """What differences between pixels are multiplied by, so that they are those of the same picture at `_SIDE` pixels
+    of the shorter side: 1 there, at most `_MOST`, as noise is multiplied too."""
     return min(max(min(video.shape[-2:]) / _SIDE, 1.0), _MOST)
 
 
