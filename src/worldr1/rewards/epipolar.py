@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
+from worldr1.rewards.tracks import followed, spread_starts
 
-_THRESHOLD_PX, _THRESHOLD_OF_DIAGONAL = (
-    0.35,
-    0.0015,
-)  # the larger one; flow is good to a third of a pixel
+_STEP_PX, _THIRD_PX = 0.35, 0.5  # that flow may be off, of a step and followed for a third of a clip,
+_SMALL_DIAGONAL_PX = 230.0  # in pictures up to this diagonal; in larger ones as much more
 _GRID = 4  # cells per side that must each be mostly rigid
 _SOLID_CELL = 0.5
 _LEAST_POINTS = 50
-_LEAST_LENGTH_PX = 0.5  # mean flow of a step; less has no direction
+_LEAST_LENGTH_PX = 0.5  # mean flow of a stretch; less has no direction
 _MOST_POINTS = 1500
 _REASON = "the flow is too short, or too little of it can be followed, to fit an epipolar geometry"
 
 Array = npt.NDArray[Any]
 
 
-def rigid_share(p: Array, q: Array, height: int, width: int) -> float:
+def rigid_share(p: Array, q: Array, height: int, width: int, threshold_px: float) -> float:
     """Share of correspondences ``[n, 2]`` on one epipolar geometry times the share of cells that it holds.
 
     Pixels; the geometry is fitted by MAGSAC++ (Barath et al. 2020).
     """
-    threshold = max(_THRESHOLD_PX, _THRESHOLD_OF_DIAGONAL * float(np.hypot(height, width)))
+    threshold = threshold_px * max(1.0, float(np.hypot(height, width)) / _SMALL_DIAGONAL_PX)
     cv2.setRNGSeed(0)
     try:
         F, mask = cv2.findFundamentalMat(p, q, cv2.USAC_MAGSAC, threshold, 0.999, 1000)
@@ -49,24 +50,30 @@ def rigid_share(p: Array, q: Array, height: int, width: int) -> float:
 
 
 def epipolar_term(evidence: Evidence) -> TermResult:
-    """Mean over five steps of `rigid_share` of the flow that survives the round trip.
+    """The worse of two means of `rigid_share`, of five steps and of five stretches of a third of the clip.
 
-    Uses neither depth nor the recovered camera, so it fails for other reasons than the terms that do.
+    A step shows what breaks at once; what bends or creeps moves by less than the error of the flow in a step, and by
+    pixels in a third of the clip. The flow is that which survives every round trip. Uses neither depth nor the
+    recovered camera, so it fails for other reasons than the terms that do.
     """
-    b, f, _, h, w = evidence.video.shape
+    f = evidence.video.shape[1]
+    steps = [(t, *followed(evidence, t, 1)) for t in spread_starts(f, 1, 5)]
+    shares = torch.stack([_rigid(evidence, steps, _STEP_PX), _rigid(evidence, evidence.thirds, _THIRD_PX)])
+    told = ~shares.isnan()
+    return TermResult(shares.where(told, 1.0).amin(0), told.any(0), _REASON)
+
+
+def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, Tensor, Tensor]], threshold_px: float) -> Tensor:
+    """Mean of `rigid_share` over stretches, as `Evidence.thirds`; ``[b]``, NaN where none can be told."""
+    b, _, _, h, w = evidence.video.shape
     grid = pixel_grid(h, w, evidence.video)
-    seen = evidence.visible_flow()
-    values, told = torch.zeros(b), torch.zeros(b, dtype=torch.bool)
-    for i in range(b):
-        shares = []
-        for t in sorted({round(s * (f - 2) / 4) for s in range(5)}):
-            flow = evidence.forward_px[i, t]
-            p = grid[seen[i, t]]
-            if len(p) < _LEAST_POINTS or float(flow[seen[i, t]].norm(dim=-1).mean()) < _LEAST_LENGTH_PX:
+    shares: list[list[float]] = [[] for _ in range(b)]
+    for _, landing, trusted in stretches:
+        for i in range(b):
+            p, q = grid[trusted[i]], landing[i][trusted[i]]
+            if len(p) < _LEAST_POINTS or float((q - p).norm(dim=-1).mean()) < _LEAST_LENGTH_PX:
                 continue
             stride = -(-len(p) // _MOST_POINTS)
-            q = (p + flow[seen[i, t]])[::stride].double().cpu().numpy()
-            shares.append(rigid_share(p[::stride].double().cpu().numpy(), q, h, w))
-        if shares:
-            values[i], told[i] = float(np.mean(shares)), True
-    return TermResult(values.to(evidence.video), told.to(evidence.video.device), _REASON)
+            p, q = p[::stride].double().cpu(), q[::stride].double().cpu()
+            shares[i].append(rigid_share(p.numpy(), q.numpy(), h, w, threshold_px))
+    return evidence.video.new_tensor([float(np.mean(s)) if s else float("nan") for s in shares])

@@ -18,7 +18,7 @@ from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust, follow_edges
 from worldr1.rewards.edges import textured
 from worldr1.rewards.motion_field import refine
-from worldr1.rewards.tracks import FAR_M, expected, followed
+from worldr1.rewards.tracks import FAR_M, expected, followed, spread_starts
 from worldr1.types import Prompt
 
 DepthEstimator = Callable[[Tensor], Tensor]
@@ -71,6 +71,13 @@ class Evidence:
         scene = (self.depth_m[:, :early] < FAR_M).float()
         share: Tensor = (near_texture * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
         return share
+
+    @cached_property
+    def thirds(self) -> tuple[tuple[int, Tensor, Tensor], ...]:
+        """Five stretches of a third of the clip: where each starts, and `followed` from there."""
+        f = self.video.shape[1]
+        gap = max(1, f // 3)
+        return tuple((t, *followed(self, t, gap)) for t in spread_starts(f, gap, 5))
 
     def world_points(self) -> Tensor:
         """Every pixel's point ``[b, f, h, w, 3]`` in the first frame's camera axes."""

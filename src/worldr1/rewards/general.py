@@ -27,6 +27,7 @@ from worldr1.rewards.guards import (
 )
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
 from worldr1.rewards.novelty import novelty_guard
+from worldr1.rewards.palette import palette_term
 from worldr1.rewards.parallax import parallax_seen_term
 from worldr1.rewards.permanence import permanence_term
 from worldr1.rewards.photometric import photometric_term
@@ -48,6 +49,7 @@ GENERAL: dict[str, Term] = {
     "held_out_view": held_out_view(),
     "pose_divergence": where_traceable(pose_divergence_term),
     "permanence": where_traceable(permanence_term),
+    "palette": palette_term,
     "detail": where_traceable(detail_term),
     "photometric": photometric_term,
     "camera": where_traceable(camera_term),

@@ -70,8 +70,8 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
     detail, long = textured(evidence.video), max(1, f // 3)
     colours, proofs, told = [], [], []
     for gap in sorted({max(1, long // 3), long}):
-        for t in spread_starts(f, gap, 5):
-            landing, trusted = followed(evidence, t, gap)
+        short = ((t, *followed(evidence, t, gap)) for t in spread_starts(f, gap, 5))
+        for t, landing, trusted in evidence.thirds if gap == long else short:
             told.append(trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED)
             plane = _by_plane(landing, trusted)
             proofs.append(_nearer(landing, expected(evidence, t, t + gap)[0], plane, trusted))

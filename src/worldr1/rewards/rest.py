@@ -8,7 +8,7 @@ from torch.nn.functional import max_pool2d
 
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
-from worldr1.rewards.tracks import FAR_M, expected, followed, spread_starts
+from worldr1.rewards.tracks import FAR_M, expected, followed
 
 HALF = 0.06  # share of the picture that goes its own way that brings the score to a half
 _FULL_OF_DIAGONAL = 0.012  # a pixel this far from where it should be goes its own way entirely
@@ -22,10 +22,9 @@ def _astray(evidence: Evidence, gap: int) -> tuple[Tensor, Tensor]:
     """How far ``[b, n, h, w]`` pixels are from where they should be after ``gap`` frames, as a share of the
     diagonal, at all or five starts, and where that can be told."""
     f, h, w = evidence.depth_m.shape[1:]
-    starts = range(f - 1) if gap == 1 else spread_starts(f, gap, 5)
+    stretches = evidence.thirds if gap > 1 else [(t, *followed(evidence, t, 1)) for t in range(f - 1)]
     errors, told = [], []
-    for t in starts:
-        landing, trusted = followed(evidence, t, gap)
+    for t, landing, trusted in stretches:
         resting, depth = expected(evidence, t, t + gap)
         seen = trusted & (evidence.depth_m[:, t] < FAR_M) & (depth > 0.05)
         error = ((landing - resting).norm(dim=-1) / (h**2 + w**2) ** 0.5).where(seen, 0.0)

@@ -64,6 +64,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
         TermSpec("permanence", weight=2.0, applies=camera_may_move, reason=_FIXED),
+        TermSpec("palette", applies=nothing_moves, reason=_MOVING),
         TermSpec("detail"),
         TermSpec("photometric"),
         TermSpec("smoothness"),
