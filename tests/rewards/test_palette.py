@@ -1,0 +1,92 @@
+"""Colours that are lost or new at the end of a clip, on scenes with exact evidence and with a camera that is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from rewards.general import FRAMES, evidence_of, orbit, pan_away_and_return, push, recoloured, scene
+from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.palette import palette_term
+from worldr1.rewards.spec import evaluate
+from worldr1.rewards.tracks import expected
+from worldr1.types import Prompt
+from worldr1.worlds.scene import Scene
+
+HALF = FRAMES // 2
+PATHS: dict[str, Callable[[], np.ndarray]] = {"orbit": orbit, "push": push, "return": pan_away_and_return}
+
+
+def gone(clean: Scene, body: int, start: int) -> Scene:
+    present = np.ones(clean.position_m.shape[:2], bool)
+    present[start:, body] = False
+    return replace(clean, present=present)
+
+
+@cache
+def clean(path: str) -> Evidence:
+    return evidence_of([scene(PATHS[path](), s) for s in range(3)])
+
+
+def numbers(evidence: Evidence) -> list[float]:
+    result = palette_term(evidence)
+    assert result.applicable.all(), result.reason_of(0)
+    return result.values.tolist()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_world_keeps_its_colours(path: str) -> None:
+    assert min(numbers(clean(path))) > 0.85
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("edit", [gone, recoloured])
+def test_what_vanishes_or_turns_another_colour_is_seen(path: str, edit: Callable[[Scene, int, int], Scene]) -> None:
+    broken = evidence_of([edit(scene(PATHS[path](), s), 1, HALF) for s in range(3)])
+    assert max(numbers(broken)) < 0.5, numbers(broken)
+
+
+def test_it_is_seen_with_a_camera_that_is_off() -> None:
+    turn = torch.linspace(0, 0.2, FRAMES)  # radians
+    off = torch.eye(4).repeat(FRAMES, 1, 1)
+    off[:, 0, 0], off[:, 0, 2], off[:, 2, 0], off[:, 2, 2] = turn.cos(), turn.sin(), -turn.sin(), turn.cos()
+    broken = evidence_of([recoloured(scene(orbit(), s), 1, HALF) for s in range(3)])
+    honest, found = (numbers(replace(e, c2w=e.c2w @ off)) for e in (clean("orbit"), broken))
+    assert min(honest) > 0.85
+    assert max(found) < 0.5
+
+
+def test_a_change_of_light_is_honest() -> None:
+    evidence = clean("orbit")
+    dimmer = torch.linspace(1.0, 0.7, FRAMES)[:, None, None, None]
+    assert min(numbers(replace(evidence, video=evidence.video * dimmer))) > 0.85
+
+
+def test_what_comes_into_the_picture_may_have_any_colour() -> None:
+    """The camera pans away from the scene, and what it only then sees turns out to be magenta."""
+    whole, last = evidence_of([scene(pan_away_and_return(), 0)]), 3
+    cut = {n: getattr(whole, n)[:, : last + 1] for n in ("video", "depth_m", "c2w", "dynamic")}
+    cut |= {n: getattr(whole, n)[:, :last] for n in ("forward_px", "backward_px", "ego_px")}
+    away = replace(whole, segments=None, **cut)
+    early, width = expected(away, last, 1)[0][0, ..., 0], whole.video.shape[-1]  # what is compared: frames 0 and 1
+    new = (early < 0) | (early > width)
+    assert 0.3 < new.float().mean() < 0.8
+    magenta = torch.tensor([1.0, 0.0, 1.0])[:, None, None]
+    plain = away.video[0, last].clone()
+    away.video[0, last] = plain.where(~new, magenta)
+    assert min(numbers(away)) > 0.85
+    away.video[0, last] = plain.where(new, magenta)
+    assert max(numbers(away)) < 0.1
+
+
+def test_it_says_nothing_where_something_may_leave() -> None:
+    prompts = [Prompt("a scene", None, "", 0, {"movers": m}) for m in (["a car"], [])]
+    evidence = evidence_of([gone(scene(orbit(), 0), 1, HALF)] * 2, prompts=prompts)
+    result = evaluate("palette", palette_term, evidence)
+    assert result.applicable.tolist() == [False, True]
+    assert "moves by itself" in result.reason_of(0)
