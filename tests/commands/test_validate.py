@@ -42,6 +42,9 @@ def test_it_judges_exact_and_estimated_side_by_side(tmp_path: Path, capsys: pyte
     assert "| clean above corrupted | 1.00 [1.00, 1.00] | 0.00 [0.00, 0.00] |" in text
     assert result["command"] in text
     assert (tmp_path / "validation.svg").read_text().startswith("<svg")
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert len(rows) == sum(len(part) for part in rows_of(QUICK, ("oracle", "estimated"), None))
+    assert all(row["value"] == row["parts"]["depth"] for row in rows)
     assert not list(tmp_path.glob("*.part"))
     assert "validation.md" in capsys.readouterr().out
 

@@ -306,8 +306,8 @@ class Prompts:
 class ValidateRewards:
     """Put the reward to the test: clean rendered worlds against broken ones, hacks and hard positives.
 
-    Writes validation.json, validation.md and validation.svg. Without a choice of estimators the terms are judged on
-    exact depth and flow and on estimated ones, side by side.
+    Writes validation.json, validation.md, validation.svg and rows.jsonl, every clip's terms. Without a choice of
+    estimators the terms are judged on exact depth and flow and on estimated ones, side by side.
     """
 
     out: Path = Path("runs/validate-rewards")

@@ -37,6 +37,7 @@ def run_validate(arguments: Arguments) -> None:
         cells=config.cells if arguments.cells is None else arguments.cells,
         size=config.size if arguments.size is None else arguments.size,
     )
+    arguments.out.mkdir(parents=True, exist_ok=True)  # before an hour of work rather than after
     console = Console(stderr=True)
     rows: list[Row] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -46,11 +47,12 @@ def run_validate(arguments: Arguments) -> None:
             rows += part
             bar.advance(task)
     rows.sort(key=lambda r: r.world)  # workers finish in any order
+    # every clip's terms, so that another way to combine them needs no second run
+    _write(arguments.out / "rows.jsonl", "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows))
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
     summary = summarise(rows, dict.fromkeys(names, aggregate))
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
     command = _command(arguments, names, config)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     result = {
         "command": command,
         "bench": asdict(config),

@@ -54,7 +54,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("constancy", differentiable=True),
         TermSpec("camera"),
         TermSpec("prompt"),
-        TermSpec("epipolar", applies=camera_may_move, reason=_FIXED),
+        TermSpec("epipolar", weight=2.0, applies=camera_may_move, reason=_FIXED),  # leans on neither depth nor camera
         TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
         TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
