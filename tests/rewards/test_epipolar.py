@@ -10,24 +10,45 @@ from rewards.general import FRAMES, evidence_of, orbit, scene
 from worldr1.geometry.camera import pixel_grid
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence
+from worldr1.types import Prompt
+
+AT_REST, FREE = (Prompt("a scene", None, "", 0, {"movers": m}) for m in ([], ["a car"]))
 
 
-def creeping(evidence: Evidence, step_px: float) -> Evidence:
-    """The flow of the same clip with a wave across the picture that grows by ``step_px`` a frame."""
+def creeping(evidence: Evidence, step_px: float, scale: float = 1.0) -> Evidence:
+    """``scale`` times the flow of the same clip, and a wave across the picture that grows by ``step_px`` a frame."""
     h, w = evidence.depth_m.shape[-2:]
     grid = pixel_grid(h, w, evidence.video)
     wave = torch.stack([torch.zeros(h, w), (2 * torch.pi * 1.5 * grid[..., 0] / w).sin()], -1)
-    forward = evidence.forward_px + step_px * wave
-    return replace(evidence, forward_px=forward, backward_px=evidence.backward_px - step_px * wave)
+    forward = scale * evidence.forward_px + step_px * wave
+    return replace(evidence, forward_px=forward, backward_px=scale * evidence.backward_px - step_px * wave)
+
+
+def at_rest() -> Evidence:
+    return evidence_of([scene(orbit(), s) for s in range(2)], prompts=[AT_REST] * 2)
 
 
 def test_a_slow_bend_is_seen_though_every_step_passes() -> None:
-    clean = evidence_of([scene(orbit(), s) for s in range(2)])
+    clean = at_rest()
     bent = creeping(clean, 0.3)
-    assert epipolar_term(clean).values.min() > 0.95
-    assert epipolar_term(bent).values.max() < 0.8 * epipolar_term(clean).values.min()
-    # three frames have steps only
-    short = {n: getattr(bent, n)[:, :3] for n in ("video", "depth_m", "c2w", "dynamic")}
-    short |= {n: getattr(bent, n)[:, :2] for n in ("forward_px", "backward_px", "ego_px")}
     assert FRAMES // 3 > 1
+    assert epipolar_term(clean).values.min() > 0.95
+    assert epipolar_term(bent).values.max() < 0.8
+    # what may move by itself may creep, and a clip of five frames has no stretch longer than a step
+    assert epipolar_term(replace(bent, prompts=(AT_REST, FREE))).values[1] > 0.9
+    short = {n: getattr(bent, n)[:, :5] for n in ("video", "depth_m", "c2w", "dynamic")}
+    short |= {n: getattr(bent, n)[:, :4] for n in ("forward_px", "backward_px", "ego_px")}
     assert epipolar_term(replace(bent, segments=None, **short)).values.min() > 0.9
+
+
+def test_flow_that_is_as_short_as_its_error_says_nothing() -> None:
+    still = creeping(at_rest(), 0.2, scale=0.0)
+    assert not epipolar_term(replace(still, prompts=(FREE, FREE))).applicable.any()
+
+
+def test_where_the_picture_cannot_be_followed_a_rigid_rest_proves_nothing() -> None:
+    clean = at_rest()
+    lost = torch.zeros(clean.depth_m.shape[-2:], dtype=torch.bool)
+    lost[:, 6:] = True  # flow that does not return
+    broken = clean.backward_px.where(~lost[..., None], clean.backward_px + 5.0)
+    assert not epipolar_term(replace(clean, backward_px=broken)).applicable.any()

@@ -12,7 +12,7 @@ import torch
 
 from rewards.general import FRAMES, evidence_of, orbit, pan_away_and_return, push, recoloured, scene
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.palette import palette_term
+from worldr1.rewards.palette import _ends, palette_term
 from worldr1.rewards.spec import evaluate
 from worldr1.rewards.tracks import expected
 from worldr1.types import Prompt
@@ -90,3 +90,46 @@ def test_it_says_nothing_where_something_may_leave() -> None:
     result = evaluate("palette", palette_term, evidence)
     assert result.applicable.tolist() == [False, True]
     assert "moves by itself" in result.reason_of(0)
+
+
+@pytest.mark.parametrize("frames", range(2, 10))
+def test_beginning_and_end_share_no_frame(frames: int) -> None:
+    early, late = _ends(frames)
+    assert early[0] == 0
+    assert late[0] == frames - 1
+    assert max(early) < min(late)
+
+
+def test_what_is_lost_shortly_before_the_end_is_lost() -> None:
+    late = FRAMES - 3
+    broken = evidence_of([gone(scene(orbit(), s), 1, late) for s in range(3)])
+    assert max(numbers(broken)) < 0.6, numbers(broken)
+
+
+def test_a_few_pixels_of_a_colour_do_not_bring_it_back() -> None:
+    evidence = evidence_of([gone(scene(orbit(), 0), 1, HALF)])
+    swatch = evidence.video[0, 0][:, 20:40, 20:40].reshape(3, -1)[:, ::7]
+    broken = evidence.video.clone()
+    for t in range(HALF, FRAMES):
+        broken[0, t, :, t, : swatch.shape[1]] = swatch  # a line of every seventh pixel of the beginning
+    assert numbers(replace(evidence, video=broken))[0] < 0.8
+
+
+def test_two_lights_explain_nothing_that_one_does_not() -> None:
+    """All but one object in a warmer light: that one has changed, or the others have."""
+    evidence = evidence_of([scene(orbit(), 0)])
+    assert evidence.segments is not None
+    warm = torch.tensor([1.3, 1.0, 0.7])[:, None, None]
+    other = evidence.segments != 2
+    video = evidence.video.clone()
+    video[:, HALF:] = video[:, HALF:].where(~other[:, HALF:, None], (video[:, HALF:] * warm).clamp(max=1))
+    assert numbers(replace(evidence, video=video))[0] < 0.8
+
+
+def test_wide_pictures_and_plain_ones() -> None:
+    whole = clean("push")
+    wide = replace(whole, video=whole.video[..., :40, :], depth_m=whole.depth_m[..., :40, :], segments=None)
+    assert min(numbers(wide)) > 0.8
+    plain = replace(whole, video=torch.full_like(whole.video, 0.2))
+    assert numbers(plain) == [1.0] * 3
+    assert min(numbers(replace(whole, video=whole.video.bfloat16().float()))) > 0.85

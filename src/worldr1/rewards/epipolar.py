@@ -20,23 +20,23 @@ _STEP_PX, _THIRD_PX = 0.35, 0.5  # that flow may be off, of a step and followed 
 _SMALL_DIAGONAL_PX = 230.0  # in pictures up to this diagonal; in larger ones as much more
 _GRID = 4  # cells per side that must each be mostly rigid
 _SOLID_CELL = 0.5
-_LEAST_POINTS = 50
-_LEAST_LENGTH_PX = 0.5  # mean flow of a stretch; less has no direction
+_LEAST_SHARE = 0.1  # of the picture that must be followed
+_LEAST_LENGTH = 2.0  # mean length of the flow over its error: anything shorter lies on every line
 _MOST_POINTS = 1500
 _REASON = "the flow is too short, or too little of it can be followed, to fit an epipolar geometry"
 
 Array = npt.NDArray[Any]
 
 
-def rigid_share(p: Array, q: Array, height: int, width: int, threshold_px: float) -> float:
+def rigid_share(p: Array, q: Array, height: int, width: int, error_px: float) -> float:
     """Share of correspondences ``[n, 2]`` on one epipolar geometry times the share of cells that it holds.
 
-    Pixels; the geometry is fitted by MAGSAC++ (Barath et al. 2020).
+    Pixels, of which the correspondences may be wrong by ``error_px``; the geometry is fitted by MAGSAC++ (Barath et al.
+    2020).
     """
-    threshold = threshold_px * max(1.0, float(np.hypot(height, width)) / _SMALL_DIAGONAL_PX)
     cv2.setRNGSeed(0)
     try:
-        F, mask = cv2.findFundamentalMat(p, q, cv2.USAC_MAGSAC, threshold, 0.999, 1000)
+        F, mask = cv2.findFundamentalMat(p, q, cv2.USAC_MAGSAC, error_px, 0.999, 1000)
     except cv2.error:  # OpenCV's answer when no sample yields a geometry
         return 0.0
     if F is None or mask is None:
@@ -50,30 +50,36 @@ def rigid_share(p: Array, q: Array, height: int, width: int, threshold_px: float
 
 
 def epipolar_term(evidence: Evidence) -> TermResult:
-    """The worse of two means of `rigid_share`, of five steps and of five stretches of a third of the clip.
+    """The worse of two means of `rigid_share`, of five steps and, where the prompt lets nothing move by itself, of five
+    stretches of a third of the clip.
 
     A step shows what breaks at once; what bends or creeps moves by less than the error of the flow in a step, and by
-    pixels in a third of the clip. The flow is that which survives every round trip. Uses neither depth nor the
+    pixels in a third of the clip, as honest movers do too. The flow is that which survives every round trip; a stretch
+    of which too little does, or whose flow is too short against its error, says nothing. Uses neither depth nor the
     recovered camera, so it fails for other reasons than the terms that do.
     """
     f = evidence.video.shape[1]
-    steps = [(t, *followed(evidence, t, 1)) for t in spread_starts(f, 1, 5)]
-    shares = torch.stack([_rigid(evidence, steps, _STEP_PX), _rigid(evidence, evidence.thirds, _THIRD_PX)])
-    told = ~shares.isnan()
-    return TermResult(shares.where(told, 1.0).amin(0), told.any(0), _REASON)
+    steps = [(t, t + 1, *followed(evidence, t, 1)) for t in spread_starts(f, 1, 5)]
+    shares, at_rest = [_rigid(evidence, steps, _STEP_PX)], evidence.at_rest()
+    if f // 3 > 1 and bool(at_rest.any()):
+        shares.append(_rigid(evidence, evidence.thirds, _THIRD_PX).where(at_rest, torch.nan))
+    worse = torch.stack(shares).nan_to_num(torch.inf).amin(0)
+    told = worse.isfinite()
+    return TermResult(worse.where(told, 0.0), told, _REASON)
 
 
-def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, Tensor, Tensor]], threshold_px: float) -> Tensor:
+def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, int, Tensor, Tensor]], error_px: float) -> Tensor:
     """Mean of `rigid_share` over stretches, as `Evidence.thirds`; ``[b]``, NaN where none can be told."""
     b, _, _, h, w = evidence.video.shape
+    error_px *= max(1.0, float(np.hypot(h, w)) / _SMALL_DIAGONAL_PX)
     grid = pixel_grid(h, w, evidence.video)
     shares: list[list[float]] = [[] for _ in range(b)]
-    for _, landing, trusted in stretches:
+    for _, _, landing, trusted in stretches:
         for i in range(b):
             p, q = grid[trusted[i]], landing[i][trusted[i]]
-            if len(p) < _LEAST_POINTS or float((q - p).norm(dim=-1).mean()) < _LEAST_LENGTH_PX:
+            if len(p) < _LEAST_SHARE * h * w or float((q - p).norm(dim=-1).mean()) < _LEAST_LENGTH * error_px:
                 continue
             stride = -(-len(p) // _MOST_POINTS)
             p, q = p[::stride].double().cpu(), q[::stride].double().cpu()
-            shares[i].append(rigid_share(p.numpy(), q.numpy(), h, w, threshold_px))
+            shares[i].append(rigid_share(p.numpy(), q.numpy(), h, w, error_px))
     return evidence.video.new_tensor([float(np.mean(s)) if s else float("nan") for s in shares])

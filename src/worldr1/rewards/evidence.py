@@ -73,11 +73,12 @@ class Evidence:
         return share
 
     @cached_property
-    def thirds(self) -> tuple[tuple[int, Tensor, Tensor], ...]:
-        """Five stretches of a third of the clip: where each starts, and `followed` from there."""
+    def thirds(self) -> tuple[tuple[int, int, Tensor, Tensor], ...]:
+        """Five stretches of a third of the clip, at least a step: their first and last frames, and what is `followed`
+        from one to the other."""
         f = self.video.shape[1]
         gap = max(1, f // 3)
-        return tuple((t, *followed(self, t, gap)) for t in spread_starts(f, gap, 5))
+        return tuple((t, t + gap, *followed(self, t, gap)) for t in spread_starts(f, gap, 5))
 
     def world_points(self) -> Tensor:
         """Every pixel's point ``[b, f, h, w, 3]`` in the first frame's camera axes."""

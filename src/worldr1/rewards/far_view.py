@@ -6,15 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate
 
-from worldr1.geometry.camera import inside, sample
+from worldr1.geometry.camera import sample
 from worldr1.rewards.depth import frame_pairs
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
-from worldr1.rewards.tracks import expected
+from worldr1.rewards.tracks import expected, same_surface
 
 TAU = 0.15  # mean difference of colour, light taken out, that brings the score to 1/e
 _FULL = 0.25  # difference of RGB that counts in full
-_SAME_SURFACE = 0.1  # of log depth: what stands elsewhere is no matter of colour
 _CELLS, _LIGHT_CELLS = 16, 9  # per side of the picture; light varies over about half of it, colours within it
 _MOST_GAIN = 1.8
 _LEAST_SHARE = 0.05  # of a frame that both must show
@@ -42,14 +41,12 @@ def far_view_term(evidence: Evidence) -> TermResult:
     moves by itself. Colours are looked for within a pixel, and a change of light that varies slowly over the picture
     is taken out.
     """
-    f, _, h, w = evidence.video.shape[1:]
+    f = evidence.video.shape[1]
     errors, enough = [], []
     for i, j in (p for p in frame_pairs(f) if abs(p[0] - p[1]) >= f // 2):
         landing, depth = expected(evidence, i, j)
-        found = sample(evidence.depth_m[:, j, None], landing)[:, 0]
-        same = (found.log() - depth.clamp(min=0.05).log()).abs() < _SAME_SURFACE
         moving = sample(evidence.dynamic[:, j, None].to(landing), landing)[:, 0] > 0
-        both = same & inside(landing, h, w) & (depth > 0.05) & ~moving & ~evidence.dynamic[:, i]
+        both = same_surface(evidence, j, landing, depth) & ~moving & ~evidence.dynamic[:, i]
         source, target = evidence.video[:, i], evidence.video[:, j]
         mine = relit(source, sample(target, landing), both)
         best = torch.full_like(depth, torch.inf)

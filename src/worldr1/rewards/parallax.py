@@ -70,14 +70,14 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
     detail, long = textured(evidence.video), max(1, f // 3)
     colours, proofs, told = [], [], []
     for gap in sorted({max(1, long // 3), long}):
-        short = ((t, *followed(evidence, t, gap)) for t in spread_starts(f, gap, 5))
-        for t, landing, trusted in evidence.thirds if gap == long else short:
+        short = ((t, t + gap, *followed(evidence, t, gap)) for t in spread_starts(f, gap, 5))
+        for t, end, landing, trusted in evidence.thirds if gap == long else short:
             told.append(trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED)
             plane = _by_plane(landing, trusted)
-            proofs.append(_nearer(landing, expected(evidence, t, t + gap)[0], plane, trusted))
+            proofs.append(_nearer(landing, expected(evidence, t, end)[0], plane, trusted))
             if gap == long:
                 usable = detail[:, t] & trusted
-                share = _seen_off(evidence.video[:, t], evidence.video[:, t + gap], landing, plane, usable)
+                share = _seen_off(evidence.video[:, t], evidence.video[:, end], landing, plane, usable)
                 colours.append(share.where(usable.flatten(1).sum(1) >= _LEAST_POINTS, torch.nan))
     share = torch.stack(colours).nanmedian(0).values.nan_to_num(0.0)
     proof = torch.stack(proofs).where(torch.stack(told), 0.0).amax(0)

@@ -22,10 +22,10 @@ def _astray(evidence: Evidence, gap: int) -> tuple[Tensor, Tensor]:
     """How far ``[b, n, h, w]`` pixels are from where they should be after ``gap`` frames, as a share of the
     diagonal, at all or five starts, and where that can be told."""
     f, h, w = evidence.depth_m.shape[1:]
-    stretches = evidence.thirds if gap > 1 else [(t, *followed(evidence, t, 1)) for t in range(f - 1)]
+    steps = ((t, t + 1, *followed(evidence, t, 1)) for t in range(f - 1))
     errors, told = [], []
-    for t, landing, trusted in stretches:
-        resting, depth = expected(evidence, t, t + gap)
+    for t, end, landing, trusted in evidence.thirds if gap > 1 else steps:
+        resting, depth = expected(evidence, t, end)
         seen = trusted & (evidence.depth_m[:, t] < FAR_M) & (depth > 0.05)
         error = ((landing - resting).norm(dim=-1) / (h**2 + w**2) ** 0.5).where(seen, 0.0)
         # flow at an edge is a mixture of two surfaces': what is a pixel wide is no mover

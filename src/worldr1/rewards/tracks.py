@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # evidence is made with these
     from worldr1.rewards.evidence import Evidence
 
 FAR_M = 15.0  # of metric depth; beyond it depth says nothing about motion
+_SAME_SURFACE = 0.1  # of log depth
 
 
 def followed(evidence: Evidence, start: int, gap: int) -> tuple[Tensor, Tensor]:
@@ -36,6 +37,14 @@ def expected(evidence: Evidence, start: int, end: int) -> tuple[Tensor, Tensor]:
     """Landings ``[b, h, w, 2]`` in frame ``end`` of what rests in ``start``, and its depth ``[b, h, w]`` there."""
     points = transform(evidence.between(start, end), lift(evidence.depth_m[:, start], evidence.K))
     return project(points, evidence.K), points[..., 2]
+
+
+def same_surface(evidence: Evidence, end: int, landing: Tensor, depth: Tensor) -> Tensor:
+    """Where ``[b, h, w]`` frame ``end`` has, at landings ``[b, h, w, 2]``, a surface at about the depth ``[b, h, w]``
+    that is expected there."""
+    found = sample(evidence.depth_m[:, end, None], landing)[:, 0]
+    same = (found.log() - depth.clamp(min=0.05).log()).abs() < _SAME_SURFACE
+    return same & inside(landing, *depth.shape[1:]) & (depth > 0.05)
 
 
 def spread_starts(num_frames: int, gap: int, count: int) -> list[int]:
