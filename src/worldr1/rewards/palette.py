@@ -24,6 +24,7 @@ _SAME, _OTHER = 0.04, 0.15  # mean absolute difference of RGB: certainly the sam
 _FEWEST = 4  # pixels that make a colour one of the picture's
 _MOST_GAIN = 1.8  # that a change of light may be
 _MARGIN = 1 / 16  # of the shorter side: what should be this close to the border may be outside
+_NEARER = 0.8  # of the depth: what is nearer hides the place, by estimates too
 _LEAST_SHARE = 0.05  # of a frame that must be in sight at the other end of the clip
 _REASON = "the beginning and the end of the clip show different parts of the scene"
 
@@ -45,9 +46,17 @@ def _light(evidence: Evidence, start: int, end: int) -> Tensor:
     return (after / before).clamp(1 / _MOST_GAIN, _MOST_GAIN)
 
 
+def _in_sight(evidence: Evidence, start: int, end: int) -> Tensor:
+    """Pixels ``[b, h, w]`` of frame ``start`` whose place is in frame ``end``'s picture and behind nothing nearer."""
+    landing, depth = expected(evidence, start, end)
+    h, w = depth.shape[1:]
+    before_it = sample(evidence.depth_m[:, end, None], landing)[:, 0] < _NEARER * depth
+    return inside(landing, h, w, _MARGIN * min(h, w)) & (depth > 0.05) & ~before_it
+
+
 def _colours(pictures: Tensor) -> Array:
     """Colours ``[k, 3]`` of pictures ``[n, 3, h, w]``, each at most `_FEWEST` times: a tree is slow on equal ones."""
-    pixels = (pictures.movedim(-3, -1).reshape(-1, 3) * 255).round().cpu().numpy()
+    pixels = (pictures.float().movedim(-3, -1).reshape(-1, 3) * 255).round().cpu().numpy()
     colours, counts = np.unique(pixels, axis=0, return_counts=True)
     return np.repeat(colours, np.minimum(counts, _FEWEST), axis=0) / 255
 
@@ -58,7 +67,7 @@ def _nowhere(picture: Tensor, others: Tensor, light: Tensor, seen: Tensor) -> Te
     known = KDTree(_colours(others))
     means = []
     for own in (picture, picture * light[:, None, None]):
-        colours, where = np.unique((own.flatten(1).T * 255).round().cpu().numpy(), axis=0, return_inverse=True)
+        colours, where = np.unique((own.float().flatten(1).T * 255).round().cpu().numpy(), axis=0, return_inverse=True)
         apart = known.query(colours / 255, k=[_FEWEST], p=1)[0][:, 0] / 3
         strange = np.clip((apart - _SAME) / (_OTHER - _SAME), 0, 1)[where.ravel()]
         means.append((torch.from_numpy(strange).to(own) * seen.flatten()).mean())
@@ -71,16 +80,13 @@ def palette_term(evidence: Evidence) -> TermResult:
     Of two frames at either end, against three of the other one, reduced to 64 pixels. What is out of sight there by
     depth and camera does not count; the camera decides nothing else, so that a small thing which came out from behind
     another in a new colour is seen where estimated motion is too coarse for a comparison in place. Colours are compared
-    as they are or in the light of the other frame, whichever leaves less. What the end hides behind something else
-    counts as lost: of honest orbits that is up to .3 % of the picture.
+    as they are or in the light of the other frame, whichever leaves less.
     """
-    f, _, h, w = evidence.video.shape[1:]
-    pictures, margin = reduced(evidence.video), _MARGIN * min(h, w)
+    f, pictures = evidence.video.shape[1], reduced(evidence.video)
     shares, enough = [], []
     for sources, others in (_ends(f), _ends(f)[::-1]):
         for i in sorted({sources[0], sources[-1]}):
-            landings = [expected(evidence, i, j) for j in others]
-            within = torch.stack([inside(p, h, w, margin) & (z > 0.05) for p, z in landings]).any(0)
+            within = torch.stack([_in_sight(evidence, i, j) for j in others]).any(0)
             seen = interpolate(within[:, None].float(), pictures.shape[-2:], mode="area")[:, 0] > 0.5
             clips = zip(pictures[:, i], pictures[:, others], _light(evidence, i, others[0]), seen, strict=True)
             shares.append(torch.stack([_nowhere(*clip) for clip in clips]))
