@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import max_pool2d
 
 from rewards.general import FRAMES, evidence_of, orbit, pan_away_and_return, push, recoloured, scene
 from worldr1.rewards.evidence import Evidence
@@ -133,3 +134,17 @@ def test_wide_pictures_and_plain_ones() -> None:
     plain = replace(whole, video=torch.full_like(whole.video, 0.2))
     assert numbers(plain) == [1.0] * 3
     assert min(numbers(replace(whole, video=whole.video.bfloat16().float()))) > 0.85
+
+
+def test_what_was_behind_something_nearer_is_not_new() -> None:
+    evidence = clean("orbit")
+    assert evidence.segments is not None
+    thing = evidence.segments[:, :3] == 2
+    video, depth = evidence.video.clone(), evidence.depth_m.clone()
+    ground = video[:, :1, :, -4:, 30:31].mean((-2, -1), keepdim=True)
+    video[:, :3] = video[:, :3].where(~thing[:, :, None], ground)
+    appeared = replace(evidence, video=video)
+    assert max(numbers(appeared)) < 0.5
+    around = max_pool2d(thing.float(), 5, 1, 2) > 0
+    depth[:, :3] = depth[:, :3].where(~around, 0.5 * depth[:, :3])
+    assert min(numbers(replace(appeared, depth_m=depth))) > 0.85
