@@ -37,7 +37,7 @@ from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance, reappearance_term
 from worldr1.rewards.term import Term
 from worldr1.rewards.volume import covered, volume_term
-from worldr1.types import Prompt
+from worldr1.types import CameraPath, Prompt
 from worldr1.worlds.scene import Scene
 
 HALF = FRAMES // 2
@@ -282,6 +282,15 @@ def test_a_cut_is_seen() -> None:
         backward_px=flow(following, now).view(shape),
     )
     assert max(numbers(continuity_guard, cut)) < 0.75
+    # in the step in which the prompt's camera turns fast it proves nothing, in another one it does
+    for fast, seen in ((HALF - 1, False), (HALF + 2, True)):
+        turn = torch.tensor([0.2 * (t > fast) for t in range(FRAMES)])  # radians
+        c2w = torch.eye(4).repeat(FRAMES, 1, 1)
+        c2w[:, 0, 0], c2w[:, 0, 2], c2w[:, 2, 0], c2w[:, 2, 2] = turn.cos(), turn.sin(), -turn.sin(), turn.cos()
+        path = CameraPath(c2w, cut.K[:1].expand(FRAMES, 3, 3))
+        asked = replace(cut, prompts=(Prompt("a scene", path, "", 0, {}),) * len(video))
+        rise = [x - y for x, y in zip(numbers(continuity_guard, asked), numbers(continuity_guard, cut), strict=True)]
+        assert (max(rise) == 0.0) if seen else (min(rise) > 0.1)
 
 
 def test_black_uniform_and_frozen_frames_are_seen() -> None:

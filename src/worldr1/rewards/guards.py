@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid, sample
+from worldr1.geometry.rigid import rotation_angle_deg
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Prompt
@@ -17,6 +19,7 @@ _BINS = 16
 _CLIPPED = 0.02  # distance from black or white within which a value counts as clipped
 _SAME_COLOUR = 0.12  # mean absolute difference of RGB
 _CUT, _CUT_STEPS, _LEAST_FOUND = 0.6, 3, 0.05
+_FAST = 0.1  # of the picture's width
 _DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
 
 
@@ -55,16 +58,30 @@ def continuity_guard(evidence: Evidence) -> TermResult:
     """Cut detector: the step with the least share of pixels found again, against .6 of the clip's usual share.
 
     A pixel is found again where the flow leads to its colour. A hard cut loses most pixels at once; fast motion loses
-    many at every step. Abstains with fewer than three steps: then no share is usual.
+    many at every step. Steps in which the prompt's own camera turns by more than a tenth of the picture do not count:
+    there the flow may lose an honest picture. Abstains with fewer than three steps: then no share is usual.
     """
     b, f, _, h, w = evidence.video.shape
     now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
     landing = pixel_grid(h, w, now) + evidence.forward_px.flatten(0, 1)
     same = (sample(following, landing) - now).abs().mean(1) < _SAME_COLOUR
     found = (same & evidence.visible_flow().flatten(0, 1)).float().mean((-1, -2)).view(b, f - 1)
-    usual = found.median(dim=1).values
-    value = (found.amin(1) / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
-    return TermResult(value, (usual > _LEAST_FOUND) & (f > _CUT_STEPS), "too little is found again from step to step")
+    usual, least = found.median(dim=1).values, found.where(~_turns_fast(evidence), torch.inf).amin(1)
+    value = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
+    told = (usual > _LEAST_FOUND) & (f > _CUT_STEPS) & least.isfinite()
+    return TermResult(value, told, "too little is found again from step to step")
+
+
+def _turns_fast(evidence: Evidence) -> Tensor:
+    """Steps ``[b, f-1]`` in which the prompt's camera, by turning, moves the picture by more than `_FAST` of it."""
+    b, f, _, _, w = evidence.video.shape
+    fast = torch.zeros(b, f - 1, dtype=torch.bool, device=evidence.video.device)
+    for i, prompt in enumerate(evidence.prompts):
+        if prompt is not None and prompt.camera is not None and len(prompt.camera.c2w) == f:
+            R = prompt.camera.c2w[:, :3, :3].to(evidence.video)
+            turn = rotation_angle_deg(R[:-1].mT @ R[1:]) * (math.pi / 180)
+            fast[i] = turn * evidence.K[i, 0, 0] > _FAST * w
+    return fast
 
 
 def picture_guard(evidence: Evidence) -> TermResult:
