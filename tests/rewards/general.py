@@ -112,6 +112,13 @@ def scaled(clean: Scene, body: int, factors: np.ndarray) -> Scene:
     return replace(clean, position_m=position, scale=scale)
 
 
+def gone(clean: Scene, body: int, start: int) -> Scene:
+    """The scene without one body from ``start`` on."""
+    present = np.ones(clean.position_m.shape[:2], bool)
+    present[start:, body] = False
+    return replace(clean, present=present)
+
+
 def recoloured(clean: Scene, body: int, start: int) -> Scene:
     """The scene with one body in another colour from ``start`` on."""
     part = clean.bodies[body].parts[0]

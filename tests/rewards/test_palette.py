@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
-from rewards.general import FRAMES, evidence_of, orbit, pan_away_and_return, push, recoloured, scene
+from rewards.general import FRAMES, evidence_of, gone, orbit, pan_away_and_return, push, recoloured, scene
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.palette import _ends, palette_term
 from worldr1.rewards.spec import evaluate
@@ -21,12 +21,6 @@ from worldr1.worlds.scene import Scene
 
 HALF = FRAMES // 2
 PATHS: dict[str, Callable[[], np.ndarray]] = {"orbit": orbit, "push": push, "return": pan_away_and_return}
-
-
-def gone(clean: Scene, body: int, start: int) -> Scene:
-    present = np.ones(clean.position_m.shape[:2], bool)
-    present[start:, body] = False
-    return replace(clean, present=present)
 
 
 @cache

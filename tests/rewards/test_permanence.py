@@ -12,7 +12,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from rewards.general import FRAMES, evidence_of, moved, orbit, pan_away_and_return, push, recoloured, render, scene
+from rewards.general import (
+    FRAMES,
+    evidence_of,
+    gone,
+    moved,
+    orbit,
+    pan_away_and_return,
+    push,
+    recoloured,
+    render,
+    scene,
+)
 from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.detail import detail_term
 from worldr1.rewards.evidence import Evidence
@@ -25,12 +36,6 @@ from worldr1.worlds.scene import Scene
 
 HALF = FRAMES // 2
 PATHS: dict[str, Callable[[], np.ndarray]] = {"orbit": orbit, "push": push, "return": pan_away_and_return}
-
-
-def gone(clean: Scene, body: int, start: int) -> Scene:
-    present = np.ones(clean.position_m.shape[:2], bool)
-    present[start:, body] = False
-    return replace(clean, present=present)
 
 
 def at_rest(evidence: Evidence) -> Evidence:
