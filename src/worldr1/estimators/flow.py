@@ -11,6 +11,8 @@ import torch
 from cv2.typing import MatLike
 from torch import Tensor
 
+from worldr1.estimators.flow_start import keypoints, start
+
 _LEAST_SIDE = 64  # smaller frames are enlarged: DIS matches patches of 8 pixels
 _FINE_SIDE = 128  # what gives the flow of small frames a third less error, in four times the time
 # of enlarged frames, which show no more detail in twice the pixels: on rendered worlds larger patches and more
@@ -33,16 +35,6 @@ def to_gray(frames: Tensor, least_side: int = _LEAST_SIDE) -> list[MatLike]:
     return [cv2.resize(g, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC) for g in gray]
 
 
-def _start(first: MatLike, second: MatLike) -> MatLike:
-    """The shift ``[h, w, 2]`` of the whole picture by phase correlation, at a shorter side of 64 pixels."""
-    height, width = first.shape[:2]
-    factor = _LEAST_SIDE / min(height, width)
-    size = (round(factor * width), round(factor * height))
-    a, b = (cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32) for x in (first, second))
-    (dx, dy), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
-    return np.tile(np.array([dx / factor, dy / factor], np.float32), (height, width, 1))
-
-
 class DISFlow:
     """Dense flow between frame pairs, in pixels."""
 
@@ -58,7 +50,8 @@ class DISFlow:
         """
         if first.shape != second.shape:
             raise ValueError(f"frames differ in shape: {tuple(first.shape)} and {tuple(second.shape)}")
-        return self._between(self._gray(first), self._gray(second), first)
+        n = len(first)
+        return self._between(self._gray(torch.cat([first, second])), [(i, n + i) for i in range(n)], first)
 
     def both_ways(self, video: Tensor) -> Tensor:
         """Flow ``[2, b, f-1, h, w, 2]`` to the next frame, and from it back, of videos ``[b, f, 3, h, w]`` in [0, 1].
@@ -66,31 +59,30 @@ class DISFlow:
         As two calls, but every frame is made gray once instead of four times.
         """
         b, f = video.shape[:2]
-        gray = self._gray(video.flatten(0, 1))
-        now = [gray[i * f + t] for i in range(b) for t in range(f - 1)]
-        following = [gray[i * f + t] for i in range(b) for t in range(1, f)]
-        flow = self._between(now + following, following + now, video)
+        ahead = [(i * f + t, i * f + t + 1) for i in range(b) for t in range(f - 1)]
+        flow = self._between(self._gray(video.flatten(0, 1)), ahead + [(j, i) for i, j in ahead], video)
         return flow.view(2, b, f - 1, *flow.shape[1:])
 
     def _gray(self, frames: Tensor) -> list[MatLike]:
         return to_gray(frames, _FINE_SIDE if self.shifted else _LEAST_SIDE)
 
-    def _between(self, first: Sequence[MatLike], second: Sequence[MatLike], like: Tensor) -> Tensor:
-        """Flow ``[n, h, w, 2]`` between images of `to_gray`, for frames of the size and device of ``like``."""
-        enlarged = self.shifted and first[0].shape[0] > like.shape[-2]
+    def _between(self, images: Sequence[MatLike], pairs: Sequence[tuple[int, int]], like: Tensor) -> Tensor:
+        """Flow ``[n, h, w, 2]`` between pairs of images of `to_gray`, for frames of the size and device of ``like``."""
+        enlarged = self.shifted and images[0].shape[0] > like.shape[-2]
 
-        def block(indices: range) -> list[MatLike]:
+        def block(part: Sequence[tuple[int, int]]) -> list[MatLike]:
             dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # not safe to share between threads
             dis.setFinestScale(0)
             for name, value in _ENLARGED.items() if enlarged else ():
                 getattr(dis, f"set{name}")(value)
-            starts = (_start(first[i], second[i]) if self.shifted else None for i in indices)
-            return [dis.calc(first[i], second[i], s) for i, s in zip(indices, starts, strict=True)]  # type: ignore[call-overload]
+            starts = (start(images[i], images[j], known[i], known[j]) if self.shifted else None for i, j in part)
+            return [dis.calc(images[i], images[j], s) for (i, j), s in zip(part, starts, strict=True)]  # type: ignore[call-overload]
 
         height, width = like.shape[-2:]
-        share = -(-len(first) // self.threads)
-        blocks = [range(i, min(i + share, len(first))) for i in range(0, len(first), share)]
+        share = -(-len(pairs) // self.threads)
+        blocks = [pairs[i : i + share] for i in range(0, len(pairs), share)]
         with ThreadPoolExecutor(self.threads) as pool:
+            known = list(pool.map(keypoints, images)) if self.shifted else []
             flow = np.stack([f for part in pool.map(block, blocks) for f in part])
         factor = flow.shape[2] / width
         if factor != 1:

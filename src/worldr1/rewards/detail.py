@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from worldr1.geometry.camera import sample
 from worldr1.rewards.edges import gradient
@@ -17,6 +17,7 @@ SLACK = 0.05  # that resampling costs
 _SPREAD = 0.5  # of the growth: what comes nearer spreads its texture and keeps its outlines sharp
 _LEAST_CONTRAST = 0.08  # of `edges.gradient`, relative to brightness: an edge
 _DARK = 0.1  # keeps the contrast of black finite
+_WINDOW = 5  # pixels over which growth is averaged
 _LEAST_SHARE = 0.01  # of a frame that must be edges that can be followed
 _WORST = 2
 _REASON = "too few edges can be followed for a third of the clip"
@@ -28,9 +29,20 @@ def contrast(video: Tensor) -> Tensor:
     return max_pool2d(relative, 3, stride=1, padding=1)
 
 
+def growth(landing: Tensor) -> Tensor:
+    """Logarithm of how much larger things are where flow has led, ``[b, h, w]`` of landings ``[b, h, w, 2]``: half that
+    of the determinant of the landings' Jacobian, which needs no depth."""
+    across = (landing[:, 1:-1, 2:] - landing[:, 1:-1, :-2]) / 2
+    down = (landing[:, 2:, 1:-1] - landing[:, :-2, 1:-1]) / 2
+    area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+    area = pad(area.clamp(0.05, 20.0)[:, None], (1, 1, 1, 1), mode="replicate")
+    mean = avg_pool2d(area, _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False)[:, 0]
+    return 0.5 * mean.log()
+
+
 def detail_term(evidence: Evidence) -> TermResult:
     """exp(−(c − .05)⁺/.1), c the median loss of log contrast of edges followed by flow for a third of the clip, less
-    half of what they have come nearer by (as a logarithm): a texture twice as large is half as steep.
+    half of their `growth`: a texture twice as large is half as steep.
 
     The mean over the two worst of the stretches, which start at every second frame. Only edges that flow follows there
     and back count. Abstains where there are too few.
@@ -42,8 +54,7 @@ def detail_term(evidence: Evidence) -> TermResult:
         landing, trusted = followed(evidence, t, gap)
         here = trusted & (edges[:, t] > _LEAST_CONTRAST)
         later = sample(edges[:, t + gap, None], landing)[:, 0]
-        nearer = evidence.depth_m[:, t].log() - sample(evidence.depth_m[:, t + gap, None], landing)[:, 0].log()
-        change = (later + 0.01).log() - (edges[:, t] + 0.01).log() + _SPREAD * nearer.clamp(min=0)
+        change = (later + 0.01).log() - (edges[:, t] + 0.01).log() + _SPREAD * growth(landing).clamp(min=0)
         told.append(here.float().mean((1, 2)) >= _LEAST_SHARE)
         losses.append(-change.where(here, torch.nan).flatten(1).nanmedian(1).values.nan_to_num(0.0))
     enough = torch.stack(told, 1)

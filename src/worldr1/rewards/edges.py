@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
 _CORNER = 2e-4  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
 _WINDOW = 5
+_REACH = 32  # near is a 32nd of the picture's shorter side
 _SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
 
@@ -41,6 +42,12 @@ def textured(video: Tensor) -> Tensor:
     down = pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
     found = torch.maximum(across, down) > _TEXTURE
     return interpolate(found.float(), video.shape[-2:], mode="nearest").bool()
+
+
+def near_texture(video: Tensor) -> Tensor:
+    """Pixels ``[b, f, h, w]`` close to `textured` ones, whose motion can be told."""
+    reach = max(1, min(video.shape[-2:]) // _REACH)
+    return max_pool2d(textured(video).float(), 2 * reach + 1, 1, reach) > 0
 
 
 def corners(edges: Tensor) -> Tensor:

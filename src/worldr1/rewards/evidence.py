@@ -9,16 +9,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.estimators.structure import CameraEstimator, Structure
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust, follow_edges
-from worldr1.rewards.edges import textured
+from worldr1.rewards.edges import near_texture
 from worldr1.rewards.motion_field import refine
-from worldr1.rewards.tracks import FAR_M, expected, followed, spread_starts
+from worldr1.rewards.movers import movers, moving_at_once
+from worldr1.rewards.tracks import FAR_M, followed, spread_starts
 from worldr1.types import Prompt
 
 DepthEstimator = Callable[[Tensor], Tensor]
@@ -27,8 +27,6 @@ FlowEstimator = Callable[[Tensor, Tensor], Tensor]
 # of one clip -> ids [f, h, w] that hold over the clip, 0 where there is no object
 SegmentEstimator = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
-MAX_DYNAMIC_SHARE = 0.2  # of a frame that may be called moving; more than that is a morph trying to hide
-_REACH = 32  # near is a 32nd of the picture's shorter side
 _FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
 
 
@@ -66,10 +64,8 @@ class Evidence:
         Only the first quarter is looked at: a clip must not escape by losing its texture on the way.
         """
         early = max(1, self.video.shape[1] // 4)
-        reach = max(1, min(self.video.shape[-2:]) // _REACH)
-        near_texture = max_pool2d(textured(self.video[:, :early]).float(), 2 * reach + 1, 1, reach)
         scene = (self.depth_m[:, :early] < FAR_M).float()
-        share: Tensor = (near_texture * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
+        share: Tensor = (near_texture(self.video[:, :early]) * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
         return share
 
     @cached_property
@@ -160,10 +156,10 @@ def gather_evidence(
     points = lift(depth_m[:, :-1].flatten(0, 1), K_pair)
     ego = project(transform(step.flatten(0, 1), points), K_pair) - pixel_grid(h, w, video)
     ego = ego.view(b, f - 1, h, w, 2)
-    dynamic, metric = _few(_astray(both[0], ego)), bool(getattr(depth, "metric", True))
+    dynamic, metric = moving_at_once(both[0], ego), bool(getattr(depth, "metric", True))
     evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
     if refine_camera:
-        evidence = replace(evidence, dynamic=_movers(evidence))
+        evidence = replace(evidence, dynamic=movers(evidence))
     if camera is not None:
         evidence = replace(evidence, structures=tuple(camera(*clip) for clip in zip(video, K, strict=True)))
     if segments is None:
@@ -187,37 +183,3 @@ def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor,
     if refined:
         pose = refine(pose, points, K, forward.flatten(0, 1), good.to(points))
     return pose.view(b, f - 1, 4, 4)
-
-
-def _astray(forward: Tensor, ego: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that the camera's motion leaves more than a pixel and a quarter of it behind."""
-    residual = (forward - ego).norm(dim=-1)
-    moving = residual > 1.0 + 0.25 * ego.norm(dim=-1)
-    return torch.cat([moving, moving[:, -1:]], dim=1)  # the last frame has no flow of its own
-
-
-def _few(moving: Tensor) -> Tensor:
-    """``moving`` ``[b, f, h, w]`` grown by one pixel, as it may be called; none in frames where it is too much."""
-    moving = moving & (moving.float().mean((-1, -2), keepdim=True) <= MAX_DYNAMIC_SHARE)
-    return max_pool2d(moving.float(), 3, stride=1, padding=1) > 0
-
-
-def _movers(evidence: Evidence) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that move by themselves within a step or within a third of the clip, ahead or, near the
-    end, back; none where the prompt says that nothing does."""
-    f, h, w = evidence.depth_m.shape[1:]
-    at_rest = evidence.at_rest()
-    if bool(at_rest.all()):
-        return torch.zeros_like(evidence.depth_m, dtype=torch.bool)
-    gap, slow = max(1, f // 3), []
-    for t in range(f):
-        ahead = gap if t + gap < f else -min(gap, t)
-        landing, trusted = followed(evidence, t, ahead)
-        resting, _ = expected(evidence, t, t + ahead)
-        length = (resting - pixel_grid(h, w, resting)).norm(dim=-1)
-        slow.append(trusted & ((landing - resting).norm(dim=-1) > 1.0 + 0.25 * length))
-    # flow followed along an edge mixes two surfaces: what is a pixel wide is no mover
-    wide = -max_pool2d(-torch.stack(slow, 1).float(), 3, stride=1, padding=1)
-    whole = max_pool2d(wide, 3, stride=1, padding=1) > 0
-    moving = whole | _astray(evidence.forward_px, evidence.ego_px)
-    return _few(moving) & ~at_rest[:, None, None, None]

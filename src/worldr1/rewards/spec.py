@@ -54,7 +54,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("constancy", differentiable=True),
         TermSpec("camera"),
         TermSpec("prompt"),
-        TermSpec("epipolar", weight=2.0, applies=camera_may_move, reason=_FIXED),  # leans on neither depth nor camera
+        TermSpec("epipolar", weight=3.0, applies=camera_may_move, reason=_FIXED),  # leans on neither depth nor camera
         TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
         TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
@@ -63,7 +63,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("pose_divergence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
-        TermSpec("permanence", weight=2.0, applies=camera_may_move, reason=_FIXED),
+        TermSpec("permanence", applies=camera_may_move, reason=_FIXED),
         TermSpec("palette", applies=nothing_moves, reason=_MOVING),
         TermSpec("detail"),
         TermSpec("photometric"),
