@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from worldr1.estimators import flow
+from worldr1.estimators import flow, flow_start
 from worldr1.estimators.flow import DISFlow
 from worldr1.evaluate.bench.shown import render
 from worldr1.evaluate.bench.stages import film, world
+from worldr1.geometry.camera import inside, pixel_grid
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
 from worldr1.worlds.tiny.render import render_clips
 
@@ -56,3 +57,23 @@ def test_larger_patches_leave_fewer_errors_in_enlarged_frames(monkeypatch: pytes
     chosen = wrong()
     monkeypatch.setattr(flow, "_ENLARGED", {})
     assert chosen < 0.8 * wrong()
+
+
+def test_a_fast_turn_whose_shift_is_not_found_is_followed_from_a_homography(monkeypatch: pytest.MonkeyPatch) -> None:
+    turning = world(10, 34, 17)
+    shown = render([replace(turning, camera=film(turning, "look away"))], 128, 128)[0]
+    true = shown.truth.flow_px
+    seen = inside(pixel_grid(128, 128, true) + true, 128, 128) & (shown.truth.depth_m[:-1] < 15)
+
+    def worst_step() -> float:
+        error = (DISFlow(shifted=True).both_ways(shown.clip.video[None])[0, 0] - true).norm(dim=-1)
+        return max(float(e[s].median()) for e, s in zip(error, seen, strict=True))
+
+    assert worst_step() < 1
+    monkeypatch.setattr(flow_start, "_homography", lambda *_: None)
+    assert worst_step() > 20
+
+
+def test_a_picture_without_keypoints_starts_from_its_shift() -> None:
+    ramp = torch.linspace(0, 1, 64).expand(1, 3, 64, 64)
+    assert DISFlow(shifted=True)(ramp, ramp).abs().max() < 0.1

@@ -52,3 +52,15 @@ def test_where_the_picture_cannot_be_followed_a_rigid_rest_proves_nothing() -> N
     lost[:, 6:] = True  # flow that does not return
     broken = clean.backward_px.where(~lost[..., None], clean.backward_px + 5.0)
     assert not epipolar_term(replace(clean, backward_px=broken)).applicable.any()
+
+
+def test_flow_where_the_picture_is_plain_is_not_counted() -> None:
+    clean = at_rest()
+    width = clean.video.shape[-1]
+    plain = torch.arange(width) > 0.65 * width
+    # a guess that returns, so that nothing else gives it away
+    guessed = torch.tensor([0.0, 3.0]) * plain[:, None]
+    broken = replace(clean, forward_px=clean.forward_px + guessed, backward_px=clean.backward_px - guessed)
+    assert epipolar_term(broken).values.max() < 0.7
+    painted = replace(broken, video=clean.video.where(~plain, 0.5))
+    assert epipolar_term(painted).values.min() > 0.85

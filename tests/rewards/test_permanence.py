@@ -25,7 +25,8 @@ from rewards.general import (
     scene,
 )
 from worldr1.geometry.camera import pixel_grid, sample
-from worldr1.rewards.detail import detail_term
+from worldr1.rewards import detail
+from worldr1.rewards.detail import detail_term, growth
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.novelty import novelty_guard
 from worldr1.rewards.permanence import permanence_term
@@ -98,7 +99,7 @@ def test_a_picture_that_blurs_and_a_ghost_lose_detail(path: str) -> None:
         assert double < 0.9 * sharp
 
 
-def test_a_texture_that_comes_nearer_spreads_and_loses_nothing_else() -> None:
+def test_a_texture_that_comes_nearer_spreads_and_loses_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     evidence = clean("push")
     h, w = evidence.video.shape[-2:]
     coarse = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -107,18 +108,26 @@ def test_a_texture_that_comes_nearer_spreads_and_loses_nothing_else() -> None:
     away = pixel_grid(h, w, texture) - torch.tensor([w / 2, h / 2])
     middle = torch.tensor([w / 2, h / 2])
     video = torch.stack([sample(texture, (middle + away / s).expand(2, h, w, 2)) for s in size], 1)
-    growth = (size[1:] / size[:-1]).view(1, -1, 1, 1, 1)
+    step = (size[1:] / size[:-1]).view(1, -1, 1, 1, 1)
     near = replace(
         evidence,
         video=video,
-        depth_m=(4 / size).view(1, -1, 1, 1).expand_as(evidence.depth_m),
-        forward_px=((growth - 1) * away).expand_as(evidence.forward_px),
-        backward_px=((1 / growth - 1) * away).expand_as(evidence.backward_px),
+        forward_px=((step - 1) * away).expand_as(evidence.forward_px),
+        backward_px=((1 / step - 1) * away).expand_as(evidence.backward_px),
     )
-    held = replace(near, depth_m=torch.full_like(evidence.depth_m, 4.0))
-    for known, unknown in zip(numbers(detail_term, near), numbers(detail_term, held), strict=True):
-        assert unknown < 0.5  # the same pictures, if nothing came nearer
-        assert known > 2 * unknown
+    known = numbers(detail_term, near)
+    monkeypatch.setattr(detail, "_SPREAD", 0.0)
+    for forgiven, unforgiven in zip(known, numbers(detail_term, near), strict=True):
+        assert unforgiven < 0.5
+        assert forgiven > 2 * unforgiven
+
+
+def test_growth_is_that_of_the_picture_however_it_turns() -> None:
+    grid = pixel_grid(32, 48, torch.zeros(1)) - 16
+    turn = torch.tensor([[0.8, -0.6], [0.6, 0.8]])
+    landings = torch.stack([grid + 3, 1.5 * grid @ turn, grid / 2])
+    expected = torch.tensor([1.0, 1.5, 0.5]).log()[:, None, None].expand(3, 32, 48)
+    torch.testing.assert_close(growth(landings), expected, atol=1e-4, rtol=0)
 
 
 def test_a_plain_picture_has_no_detail_to_lose() -> None:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
-_CORNER = 2e-4  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
+_CORNER = 5e-5  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
 _WINDOW = 5
 _REACH = 32  # near is a 32nd of the picture's shorter side
 _SIDE, _MOST = 64, 2.0  # shorter side that these are for

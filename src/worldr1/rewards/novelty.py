@@ -13,9 +13,9 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath
 
-_LEAST_GRADIENT = 0.03  # of `edges.gradient`
+_LEAST_GRADIENT = 0.014  # of `edges.gradient`
 _SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
-_OLD, _NEW = 0.5, 0.27  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
+_OLD, _NEW = 0.42, 0.28  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
 _FEWEST = 40  # edge pixels; of a bare picture a few that stay prove nothing
 _FAR = 0.5  # of the largest change of view that the prompt asks for
 _WORST_SHARE = 0.25  # of the pairs of frames that are that far apart
@@ -44,7 +44,7 @@ def _stayed(edges: Tensor, first: Tensor, second: Tensor) -> Tensor:
 
 
 def novelty_guard(evidence: Evidence) -> TermResult:
-    """1 where at most 27 % of the picture's edges stay in place, falling to 0 at 50 %, over frames that are asked to be
+    """1 where at most 28 % of the picture's edges stay in place, falling to 0 at 42 %, over frames that are asked to be
     seen from elsewhere.
 
     Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
