@@ -64,3 +64,17 @@ def test_flow_where_the_picture_is_plain_is_not_counted() -> None:
     assert epipolar_term(broken).values.max() < 0.7
     painted = replace(broken, video=clean.video.where(~plain, 0.5))
     assert epipolar_term(painted).values.min() > 0.85
+
+
+def test_losing_texture_is_no_excuse() -> None:
+    clean = at_rest()
+    guessed = 3.0 * torch.randn(clean.depth_m.shape[-2:], generator=torch.Generator().manual_seed(0))
+    guessed = torch.stack([torch.zeros_like(guessed), guessed], -1)
+    forward, backward = clean.forward_px.clone(), clean.backward_px.clone()
+    forward[:, 4:], backward[:, 4:] = forward[:, 4:] + guessed, backward[:, 4:] - guessed
+    broken = replace(clean, forward_px=forward, backward_px=backward)
+    faded = clean.video.clone()
+    faded[:, 4:] = 0.5
+    sharp, plain = (epipolar_term(e).values for e in (broken, replace(broken, video=faded)))
+    assert sharp.max() < 0.7
+    assert (plain <= sharp + 0.02).all()

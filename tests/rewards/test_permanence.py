@@ -174,6 +174,21 @@ def test_a_faint_background_stands_still_in_a_large_picture_too() -> None:
     assert numbers(novelty_guard, replace(large, video=large.video + grain)) == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("grain", [0.0, 0.01, 0.015])
+def test_fresh_grain_does_not_unlock_a_held_picture(grain: float) -> None:
+    evidence = asked("orbit")
+    video = torch.full_like(evidence.video, 0.5)
+    for row, column in ((8, 8), (8, 44), (44, 8), (44, 44)):
+        video[..., row : row + 6, column : column + 6] = 0.8
+    noise = torch.randn(video.shape, generator=torch.Generator().manual_seed(0))
+    assert numbers(novelty_guard, replace(evidence, video=video + grain * noise)) == [0.0, 0.0]
+
+
+def test_a_ground_too_faint_for_strong_edges_stands_still() -> None:
+    faint = frozen_behind_things(contrast=0.06)
+    assert max(numbers(novelty_guard, faint)) < 0.3
+
+
 def test_a_bare_horizon_may_look_the_same_under_a_pan() -> None:
     evidence = asked("return")
     video = torch.full_like(evidence.video, 0.8)

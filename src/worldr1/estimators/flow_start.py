@@ -12,6 +12,7 @@ _SIDE = 64  # shorter side at which the shift is looked for
 _KEYPOINTS, _CONTRAST = 400, 0.01  # of small pictures, in which little stands out
 _LEAST_MATCHES = 8
 _ERROR_PX = 2.0
+_LEAST_SCALE = 0.2  # of the homogeneous coordinate, 1 at the picture's corner
 _MATCHER = SIFTMatcher()
 
 
@@ -54,10 +55,10 @@ def _homography(shape: tuple[int, ...], first: Features, second: Features) -> Ma
         return None
     height, width = shape[:2]
     grid = _grid(height, width) + 0.5  # keypoints count from the first pixel's border
-    flow = cv2.perspectiveTransform(grid.reshape(1, -1, 2), H).reshape(grid.shape) - grid
-    if not np.isfinite(flow).all():  # the plane's horizon runs through the picture
+    if (grid @ H[2, :2] + H[2, 2]).min() < _LEAST_SCALE:  # the plane's horizon is in the picture, or near it
         return None
-    return flow.clip(-width, width)
+    flow: MatLike = cv2.perspectiveTransform(grid.reshape(1, -1, 2), H).reshape(grid.shape) - grid
+    return flow
 
 
 def _difference(first: MatLike, second: MatLike, flow: MatLike) -> float:

@@ -7,9 +7,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
-_CORNER = 5e-5  # least eigenvalue of the structure tensor, over 5 x 5 pixels, of squared gradients
-_WINDOW = 5
-_REACH = 32  # near is a 32nd of the picture's shorter side
+_WINDOW = 5  # pixels a side of the structure tensor
+_REACH = 32
 _SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
 
@@ -35,26 +34,32 @@ def reduced(video: Tensor) -> Tensor:
     return small
 
 
-def textured(video: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` that differ from their neighbours in the `reduced` picture: grain is no texture."""
+def _textured(video: Tensor) -> Tensor:
+    """Pixels of the `reduced` picture, 1 where they differ from their neighbours: grain is no texture."""
     gray = reduced(video).mean(2)
     across = pad(gray.diff(dim=-1).abs(), (0, 1))
     down = pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
-    found = torch.maximum(across, down) > _TEXTURE
-    return interpolate(found.float(), video.shape[-2:], mode="nearest").bool()
+    return (torch.maximum(across, down) > _TEXTURE).float()
+
+
+def textured(video: Tensor) -> Tensor:
+    """Pixels ``[b, f, h, w]`` that differ from their neighbours in the `reduced` picture."""
+    return interpolate(_textured(video), video.shape[-2:], mode="nearest").bool()
 
 
 def near_texture(video: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` close to `textured` ones, whose motion can be told."""
-    reach = max(1, min(video.shape[-2:]) // _REACH)
-    return max_pool2d(textured(video).float(), 2 * reach + 1, 1, reach) > 0
+    """Pixels ``[b, f, h, w]`` within a 32nd of the picture's shorter side of `textured` ones."""
+    found = _textured(video)
+    reach = max(1, min(found.shape[-2:]) // _REACH)
+    return interpolate(max_pool2d(found, 2 * reach + 1, 1, reach), video.shape[-2:], mode="nearest").bool()
 
 
-def corners(edges: Tensor) -> Tensor:
+def corners(edges: Tensor, least: float) -> Tensor:
     """Pixels ``[n, h, w]`` around which `gradient` ``[n, h, w, 2]`` has two directions (Shi & Tomasi 1994): a straight
-    edge looks the same when it slides along itself, as a horizon does under a pan."""
+    edge looks the same when it slides along itself, as a horizon does under a pan. ``least`` is the smaller eigenvalue
+    of the structure tensor, of squared gradients."""
     x, y = edges.unbind(-1)
     xx, yy, xy = avg_pool2d(torch.stack([x * x, y * y, x * y], 1), _WINDOW, 1, _WINDOW // 2).unbind(1)
     half = (xx + yy) / 2
-    least: Tensor = half - (half**2 - (xx * yy - xy**2)).clamp(min=0).sqrt()
-    return least > _CORNER
+    smaller: Tensor = half - (half**2 - (xx * yy - xy**2)).clamp(min=0).sqrt()
+    return smaller > least

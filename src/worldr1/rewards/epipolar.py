@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid
-from worldr1.rewards.edges import near_texture
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.rewards.tracks import followed, spread_starts
@@ -55,9 +54,9 @@ def epipolar_term(evidence: Evidence) -> TermResult:
     stretches of a third of the clip.
 
     A step shows what breaks at once; what bends or creeps moves by less than the error of the flow in a step, and by
-    pixels in a third of the clip, as honest movers do too. The flow is that near texture which survives every round
-    trip; a stretch of which too little does, or whose flow is too short against its error, says nothing. Uses neither
-    depth nor the recovered camera, so it fails for other reasons than the terms that do.
+    pixels in a third of the clip, as honest movers do too. The flow is that which survives every round trip, near
+    texture where there is enough; a stretch of which too little does, or whose flow is too short against its error,
+    says nothing. Uses neither depth nor the recovered camera, so it fails for other reasons than the terms that do.
     """
     f = evidence.video.shape[1]
     steps = [(t, t + 1, *followed(evidence, t, 1)) for t in spread_starts(f, 1, 5)]
@@ -75,12 +74,14 @@ def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, int, Tensor, Tenso
     error_px *= max(1.0, float(np.hypot(h, w)) / _SMALL_DIAGONAL_PX)
     grid = pixel_grid(h, w, evidence.video)
     shares: list[list[float]] = [[] for _ in range(b)]
-    near = near_texture(evidence.video)  # elsewhere flow is what its neighbours make of it
+    least = _LEAST_SHARE * h * w
     for start, _, landing, trusted in stretches:
-        usable = trusted & near[:, start]
         for i in range(b):
-            p, q = grid[usable[i]], landing[i][usable[i]]
-            if len(p) < _LEAST_SHARE * h * w or float((q - p).norm(dim=-1).mean()) < _LEAST_LENGTH * error_px:
+            # elsewhere flow is what its neighbours make of it; a picture that loses its texture is no excuse
+            textured = trusted[i] & evidence.near_texture[i, start]
+            usable = textured if int(textured.sum()) >= least else trusted[i]
+            p, q = grid[usable], landing[i][usable]
+            if len(p) < least or float((q - p).norm(dim=-1).mean()) < _LEAST_LENGTH * error_px:
                 continue
             stride = -(-len(p) // _MOST_POINTS)
             p, q = p[::stride].double().cpu(), q[::stride].double().cpu()

@@ -17,7 +17,7 @@ from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust, follow_edges
 from worldr1.rewards.edges import near_texture
 from worldr1.rewards.motion_field import refine
-from worldr1.rewards.movers import movers, moving_at_once
+from worldr1.rewards.movers import moving_at_once, moving_by_itself
 from worldr1.rewards.tracks import FAR_M, followed, spread_starts
 from worldr1.types import Prompt
 
@@ -58,6 +58,11 @@ class Evidence:
         return replace(self, **parts)
 
     @cached_property
+    def near_texture(self) -> Tensor:
+        """Pixels ``[b, f, h, w]`` whose motion can be told."""
+        return near_texture(self.video)
+
+    @cached_property
     def textured_share(self) -> Tensor:
         """How much of the scene, what is closer than 15 m, has texture near it, ``[b]``.
 
@@ -65,7 +70,7 @@ class Evidence:
         """
         early = max(1, self.video.shape[1] // 4)
         scene = (self.depth_m[:, :early] < FAR_M).float()
-        share: Tensor = (near_texture(self.video[:, :early]) * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
+        share: Tensor = (self.near_texture[:, :early] * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
         return share
 
     @cached_property
@@ -159,7 +164,7 @@ def gather_evidence(
     dynamic, metric = moving_at_once(both[0], ego), bool(getattr(depth, "metric", True))
     evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
     if refine_camera:
-        evidence = replace(evidence, dynamic=movers(evidence))
+        evidence = replace(evidence, dynamic=moving_by_itself(evidence))
     if camera is not None:
         evidence = replace(evidence, structures=tuple(camera(*clip) for clip in zip(video, K, strict=True)))
     if segments is None:

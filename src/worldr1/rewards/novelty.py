@@ -13,7 +13,8 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath
 
-_LEAST_GRADIENT = 0.014  # of `edges.gradient`
+# least of `edges.gradient`, and of `edges.corners`: grain is among the faint edges, and hides those that stay
+_STRONG, _FAINT = (0.03, 2e-4), (0.014, 5e-5)
 _SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
 _OLD, _NEW = 0.42, 0.28  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
 _FEWEST = 40  # edge pixels; of a bare picture a few that stay prove nothing
@@ -32,12 +33,12 @@ def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
     return apart
 
 
-def _stayed(edges: Tensor, first: Tensor, second: Tensor) -> Tensor:
+def _stayed(edges: Tensor, first: Tensor, second: Tensor, least: tuple[float, float]) -> Tensor:
     """Share ``[n]`` of the edges of pairs of frames (gradients ``[f, h, w, 2]``) that are the same in both, where edges
     of two directions meet."""
-    a, b, corner = edges[first], edges[second], corners(edges)
+    a, b, corner = edges[first], edges[second], corners(edges, least[1])
     strength = torch.maximum(a.norm(dim=-1), b.norm(dim=-1))
-    edge = (strength > _LEAST_GRADIENT) & (corner[first] | corner[second])
+    edge = (strength > least[0]) & (corner[first] | corner[second])
     same = edge & ((a - b).norm(dim=-1) < _SAME * strength)
     share: Tensor = same.float().sum((1, 2)) / edge.float().sum((1, 2)).clamp(min=_FEWEST)
     return share
@@ -66,7 +67,8 @@ def novelty_guard(evidence: Evidence) -> TermResult:
         if float(_FAR * apart.max() * evidence.K[i, 0, 0]) < _LEAST_PX:
             continue
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
-        stayed = torch.stack([_stayed(edges[i], first, second) for edges in scales]).amax(0)
+        shares = [_stayed(edges[i], first, second, least) for edges in scales for least in (_STRONG, _FAINT)]
+        stayed = torch.stack(shares).amax(0)
         worst = stayed.topk(max(1, round(_WORST_SHARE * len(stayed)))).values.mean()
         values[i], told[i] = ((_OLD - worst) / (_OLD - _NEW)).clamp(0, 1), True
     return TermResult(values, told, _REASON)
