@@ -236,6 +236,15 @@ def test_the_gate_tells_a_push_from_a_zoom_with_estimated_flow() -> None:
     assert min(numbers(parallax_seen_term, by_estimators("push"))) > 0.8
 
 
+def test_a_picture_gone_within_a_third_of_the_clip_tells_no_parallax() -> None:
+    evidence = clips("orbit")
+    pan = torch.zeros_like(evidence.forward_px)
+    pan[..., 0] = evidence.video.shape[-1] / 3
+    fast = replace(evidence, forward_px=pan, backward_px=-pan)
+    assert parallax_seen_term(evidence).applicable.all()
+    assert not parallax_seen_term(fast).applicable.any()
+
+
 def test_a_zoom_is_no_rigid_motion() -> None:
     assert max(numbers(pose_divergence_term, clips("zoom"))) < 0.5
     assert max(numbers(held_out_view_term, clips("zoom"))) < 0.7

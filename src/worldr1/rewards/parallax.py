@@ -63,27 +63,28 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
 
     Flow is followed for a third of the clip, where noise has grown less than parallax; of five such stretches the
     median counts for colours. One stretch is proof enough by geometry, also a third as long, as a camera that turns
-    fast loses sight of everything sooner. Abstains where the prompt asks for a fixed camera or for one that turns on
-    the spot.
+    fast loses sight of everything sooner. Abstains where no stretch of a third can be followed, as what is not seen in
+    a short one may still be there, and where the prompt asks for a fixed camera or for one that turns on the spot.
     """
     f = evidence.video.shape[1]
     detail, long = textured(evidence.video), max(1, f // 3)
-    colours, proofs, told = [], [], []
+    colours, proofs, told = [], [], torch.zeros(len(evidence.video), dtype=torch.bool, device=evidence.video.device)
     for gap in sorted({max(1, long // 3), long}):
         short = ((t, t + gap, *followed(evidence, t, gap)) for t in spread_starts(f, gap, 5))
         for t, end, landing, trusted in evidence.thirds if gap == long else short:
-            told.append(trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED)
+            followable = trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED
             plane = _by_plane(landing, trusted)
-            proofs.append(_nearer(landing, expected(evidence, t, end)[0], plane, trusted))
+            proof = _nearer(landing, expected(evidence, t, end)[0], plane, trusted)
+            proofs.append(proof.where(followable, 0.0))
             if gap == long:
+                told = told | followable
                 usable = detail[:, t] & trusted
                 share = _seen_off(evidence.video[:, t], evidence.video[:, end], landing, plane, usable)
                 colours.append(share.where(usable.flatten(1).sum(1) >= _LEAST_POINTS, torch.nan))
     share = torch.stack(colours).nanmedian(0).values.nan_to_num(0.0)
-    proof = torch.stack(proofs).where(torch.stack(told), 0.0).amax(0)
     seen = ((share - _USUAL_OFF) / _SATURATION_OFF).clamp(0, 1)
-    proved = (proof / _PROVED).clamp(max=1)
-    return TermResult(torch.maximum(seen, proved), torch.stack(told).any(0) & ~_on_the_spot(evidence), _UNSEEN)
+    proved = (torch.stack(proofs).amax(0) / _PROVED).clamp(max=1)
+    return TermResult(torch.maximum(seen, proved), told & ~_on_the_spot(evidence), _UNSEEN)
 
 
 def _nearer(landing: Tensor, resting: Tensor, plane: Tensor, trusted: Tensor) -> Tensor:
