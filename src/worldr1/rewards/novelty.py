@@ -49,7 +49,8 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     seen from elsewhere.
 
     Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
-    the quarter in which most stayed, at the picture's own size or reduced to 64 pixels, decides. A held picture, a loop
+    the quarter in which most stayed decides, of strong edges or of faint ones, at the picture's own size or reduced to
+    64 pixels. A held picture, a loop
     and a background that stands still behind moving objects repeat themselves there, whatever flow and depth make of
     them. Abstains without a prompt's camera.
     """
