@@ -50,9 +50,8 @@ def novelty_guard(evidence: Evidence) -> TermResult:
 
     Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
     the quarter in which most stayed decides, of strong edges or of faint ones, at the picture's own size or reduced to
-    64 pixels. A held picture, a loop
-    and a background that stands still behind moving objects repeat themselves there, whatever flow and depth make of
-    them. Abstains without a prompt's camera.
+    64 pixels. A held picture, a loop and a background that stands still behind moving objects repeat themselves there,
+    whatever flow and depth make of them. Abstains without a prompt's camera.
     """
     b, f = evidence.video.shape[:2]
     # at its own size and reduced: small things stay in the one, in the other grain does not hide that they do
