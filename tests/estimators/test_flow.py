@@ -80,13 +80,23 @@ def test_a_fast_turn_whose_shift_is_not_found_is_followed_from_a_homography(monk
 
 def test_a_picture_without_keypoints_starts_from_its_shift() -> None:
     # brighter and darker by so little at once that nothing stands out
-    wave = 0.5 + 0.02 * (
-        torch.linspace(0, 3 * torch.pi, 128).sin() + torch.linspace(0, 5 * torch.pi, 128).cos()[:, None]
-    )
-    first, second = (
-        wave[None, None, 32:96, 40:104].expand(1, 3, -1, -1),
-        wave[None, None, 32:96, 22:86].expand(1, 3, -1, -1),
-    )
-    assert len(flow_start.keypoints(flow.to_gray(first)[0]).points) == 0
-    found = flow_start.start(*(x for frames in (first, second) for x in flow.to_gray(frames)), *(2 * [NOTHING]))
+    along = torch.linspace(0, torch.pi, 128)
+    wave = 0.5 + 0.02 * ((3 * along).sin() + (5 * along).cos()[:, None])
+    frames = torch.stack([wave[32:96, x : x + 64].expand(3, 64, 64) for x in (40, 22)])
+    assert len(flow_start.keypoints(flow.to_gray(frames)[0]).points) == 0
+    found = flow_start.start(*flow.to_gray(frames), NOTHING, NOTHING)
     assert abs(float(found[..., 0].mean()) - 18) < 2
+
+
+@pytest.mark.parametrize(("tilt", "usable"), [(-0.004, True), (-1 / 64, False)])
+def test_a_plane_whose_horizon_is_in_the_picture_is_no_start(tilt: float, usable: bool) -> None:
+    # points left of the horizon, which lies at x = -1/tilt
+    rng = np.random.default_rng(0)
+    before = rng.uniform(5, 45, (40, 2)).astype(np.float32)
+    after = before / (1 + tilt * before[:, :1])
+    names = np.abs(rng.normal(size=(40, 128))).astype(np.float32) ** 4  # unlike each other
+    names /= np.linalg.norm(names, axis=1, keepdims=True)
+    found = flow_start._homography((128, 128), Features(before, names), Features(after, names))
+    assert (found is not None) == usable
+    if found is not None:
+        np.testing.assert_allclose(found[20, 30], np.array([30.5, 20.5]) / (1 + tilt * 30.5) - [30.5, 20.5], atol=0.05)

@@ -71,10 +71,11 @@ def test_losing_texture_is_no_excuse() -> None:
     guessed = 3.0 * torch.randn(clean.depth_m.shape[-2:], generator=torch.Generator().manual_seed(0))
     guessed = torch.stack([torch.zeros_like(guessed), guessed], -1)
     forward, backward = clean.forward_px.clone(), clean.backward_px.clone()
-    forward[:, 4:], backward[:, 4:] = forward[:, 4:] + guessed, backward[:, 4:] - guessed
+    late = 2 * FRAMES // 3  # so that most stretches are whole
+    forward[:, late:], backward[:, late:] = forward[:, late:] + guessed, backward[:, late:] - guessed
     broken = replace(clean, forward_px=forward, backward_px=backward)
     faded = clean.video.clone()
-    faded[:, 4:] = 0.5
+    faded[:, late:] = 0.5
     sharp, plain = (epipolar_term(e).values for e in (broken, replace(broken, video=faded)))
-    assert sharp.max() < 0.7
+    assert sharp.max() < 0.9
     assert (plain <= sharp + 0.02).all()

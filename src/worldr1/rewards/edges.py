@@ -8,7 +8,7 @@ from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
 _WINDOW = 5  # pixels a side of the structure tensor
-_REACH = 32
+_REACH = 32  # near is a 32nd of the shorter side
 _SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
 
