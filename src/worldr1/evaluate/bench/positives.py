@@ -8,23 +8,22 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from worldr1.evaluate.bench.corruptions import SceneEdit, move, ramp
+from worldr1.evaluate.bench.corruptions import SceneEdit
+from worldr1.evaluate.bench.honest_movers import pedestrian, rigid_mover
 from worldr1.evaluate.bench.image_corruptions import ClipEdit
 from worldr1.evaluate.bench.shown import Shown
-from worldr1.evaluate.bench.stages import FOCAL_MM, focus, target_of
-from worldr1.worlds.assets import ASSETS, COLOURS
+from worldr1.evaluate.bench.stages import FOCAL_MM, distance_to_focus, focus
 from worldr1.worlds.assets.surfaces import untextured, with_surfaces
 from worldr1.worlds.camera import camera_track
-from worldr1.worlds.families.split import FamilySpec
-from worldr1.worlds.families.stage import Stage, compose, vec3, yaw_rotation
-from worldr1.worlds.scene import Move, Scene
+from worldr1.worlds.families.stage import turn, vec3
+from worldr1.worlds.scene import Floats, Move, Scene
 
 _FASTER = 1.8
-_FORWARD = 0.5  # of the distance to the objects
-
-
-def _distance(scene: Scene) -> float:
-    return float(np.linalg.norm(focus(scene) - scene.camera.c2w[0, :3, 3]))
+_FORWARD, _LEAST_FORWARD = 0.5, 0.2  # of the distance to the objects
+_CLEARANCE = (
+    0.15  # of it, from every object: nearer, one step of the camera takes it past a thing that filled the picture
+)
+_STEPS = 40  # of a way on which its end is looked for
 
 
 def _refilm(scene: Scene, moves: list[Move]) -> Scene:
@@ -49,55 +48,27 @@ def fast_motion(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
 
 
 def forward_motion(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
-    """The camera drives towards the objects: everything grows, and its depth changes."""
-    return _refilm(scene, [Move("dolly in", 0.0, 1.0, _FORWARD * _distance(scene), "smooth")])
+    """The camera drives towards the objects, and past none of them: everything grows, and its depth changes.
+
+    Raises ``ValueError`` where one is in the way.
+    """
+    distance, eye = distance_to_focus(scene), scene.camera.c2w[0, :3, 3]
+    shares = np.linspace(0, _FORWARD, _STEPS)
+    way = eye + shares[:, None] * (focus(scene) - eye)
+    near = np.min([_from_box(scene, i, way) for i in range(len(scene.objects))], axis=0) < _CLEARANCE * distance
+    free = shares[np.argmax(near) - 1] if near[1:].any() else _FORWARD
+    if near[0] or free < _LEAST_FORWARD:
+        raise ValueError("an object is too near for the camera to drive forward; choose another scene or path")
+    return _refilm(scene, [Move("dolly in", 0.0, 1.0, free * distance, "smooth")])
 
 
-def rigid_mover(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
-    """An object glides over the ground and turns as it goes."""
-    instance, angle = target_of(scene, rng), rng.uniform(0, 2 * np.pi)
-    way = 0.35 * _distance(scene) * np.array([np.cos(angle), np.sin(angle), 0.0])
-    path = ramp(scene.num_frames, 0.0, 1.0)[:, None]
-    rotation, position = scene.rotation.copy(), scene.position_m.copy()
-    bodies = scene.bodies_of(instance)
-    spin = yaw_rotation(1.5 * path)  # [frames, 1, 4]
-    rotation[:, bodies] = compose(np.broadcast_to(spin, rotation[:, bodies].shape), rotation[:, bodies])
-    centre = position[:, bodies[:1]]
-    arm = position[:, bodies] - centre
-    turn = np.stack([np.cos(1.5 * path), np.sin(1.5 * path)], axis=-1)  # [frames, 1, 2]
-    position[..., bodies, 0] = centre[..., 0] + turn[..., 0] * arm[..., 0] - turn[..., 1] * arm[..., 1]
-    position[..., bodies, 1] = centre[..., 1] + turn[..., 1] * arm[..., 0] + turn[..., 0] * arm[..., 1]
-    return move(replace(scene, rotation=rotation, position_m=position), instance, path * way)
-
-
-def pedestrian(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
-    """Somebody walks past in front of or behind the objects, arms and legs swinging."""
-    distance, eye = _distance(scene), scene.camera.c2w[0, :3, 3]
-    away = (focus(scene) - eye) * [1, 1, 0]
-    away /= np.linalg.norm(away)
-    side = np.array([away[1], -away[0], 0.0]) * rng.choice([-1.0, 1.0])
-    middle = focus(scene) * [1, 1, 0] + rng.choice([-0.25, 0.3]) * distance * away
-    path = middle + distance * np.linspace(-0.25, 0.25, scene.num_frames)[:, None] * side
-    asset = ASSETS["pedestrian"](rng, str(rng.choice(sorted(COLOURS))))
-    stage = Stage(FamilySpec(scene.num_frames, scene.fps))
-    asset = asset.scaled(0.4 * distance / asset.size_m[2])
-    stage.stand(asset, path, float(np.arctan2(side[1], side[0])), dynamic=True)
-    walker = stage.scene(scene.family, scene.camera, scene.environment)
-    return _joined(scene, walker)
-
-
-def _joined(scene: Scene, other: Scene) -> Scene:
-    """The bodies and objects of two scenes without appearing or stretching ones, in the first one's setting."""
-    assert scene.present is None, "a clean world has no present mask"
-    assert scene.scale is None, "a clean world has no stretched bodies"
-    shift = len(scene.objects)
-    return replace(
-        scene,
-        bodies=scene.bodies + tuple(replace(b, instance=b.instance + shift) for b in other.bodies),
-        objects=scene.objects + other.objects,
-        position_m=np.concatenate([scene.position_m, other.position_m], axis=1),
-        rotation=np.concatenate([scene.rotation, other.rotation], axis=1),
-    )
+def _from_box(scene: Scene, instance: int, places: Floats) -> Floats:
+    """Distances ``[n]`` in metres of ``places`` ``[n, 3]`` from an object's box, as it stands in the first frame."""
+    body = scene.bodies_of(instance)[0]
+    local = turn(scene.rotation[0, body] * [-1, -1, -1, 1], places - scene.position_m[0, body])
+    outside = np.maximum(np.abs(local) - np.divide(scene.objects[instance].size_m, 2), 0)
+    distances: Floats = np.linalg.norm(outside, axis=-1)
+    return distances
 
 
 def lighting_change(shown: Shown, rng: np.random.Generator, amount: float) -> Shown:  # noqa: ARG001

@@ -46,6 +46,11 @@ def focus(scene: Scene) -> Floats:
     return middle
 
 
+def distance_to_focus(scene: Scene) -> float:
+    """From the first camera, metres."""
+    return float(np.linalg.norm(focus(scene) - scene.camera.c2w[0, :3, 3]))
+
+
 def film(scene: Scene, path: str) -> CameraTrack:
     """One of `PATHS` around the scene's objects."""
     eye, target = scene.camera.c2w[0, :3, 3], focus(scene)
