@@ -27,7 +27,8 @@ class Cached:
     """An estimator that looks in a folder first.
 
     Every row of its inputs' first axis has an entry of its own, so that a frame is found again in another batch; with
-    a ``clipwise`` estimator, whose answer for a frame depends on the others, a call is one entry. ``model`` must name
+    a ``clipwise`` estimator, whose answer for a frame depends on the others, a call is one entry. It has a method
+    ``both_ways`` (flow of clips ``[b, f, 3, h, w]``, around a guess) where the estimator has one. ``model`` must name
     the weights and settings: another name never finds this one's entries. Entries are written under a temporary
     name, then renamed, so any number of processes may share the folder; an unreadable one is computed again. When
     the folder exceeds ``max_bytes`` the least recently used entries go.
@@ -41,25 +42,41 @@ class Cached:
         self.estimator, self.model, self.folder, self.max_bytes = estimator, model, folder, max_bytes
         self.metric = bool(getattr(estimator, "metric", True))
         self.clipwise = bool(getattr(estimator, "clipwise", False))
+        if hasattr(estimator, "both_ways"):
+            self.both_ways = self._both_ways
         folder.mkdir(parents=True, exist_ok=True)
         self._bytes = sum(p.stat().st_size for p in folder.glob("*.safetensors"))
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The estimator's answer to ``inputs``, which share their first axis."""
         if self.clipwise:
-            keys = [key_of(self.model, inputs)]
-        else:
-            keys = [key_of(self.model, row) for row in zip(*inputs, strict=True)]
+            return self._rows([key_of(self.model, inputs)], lambda _: self.estimator(*inputs)[None])[0].to(
+                inputs[0].device
+            )
+        keys = [key_of(self.model, row) for row in zip(*inputs, strict=True)]
+        return self._rows(keys, lambda rows: self.estimator(*(x[rows] for x in inputs))).to(inputs[0].device)
+
+    def _both_ways(self, video: Tensor, guess_px: Tensor | None = None) -> Tensor:
+        guess = () if guess_px is None else (guess_px.transpose(0, 1),)
+        keys = [key_of(f"{self.model}:both ways", row) for row in zip(video, *guess, strict=True)]
+
+        def answer(rows: list[int]) -> Tensor:
+            around = () if guess_px is None else (guess_px[:, rows],)
+            flow: Tensor = self.estimator.both_ways(video[rows], *around)  # type: ignore[attr-defined]
+            return flow.transpose(0, 1)
+
+        return self._rows(keys, answer).transpose(0, 1).to(video.device)
+
+    def _rows(self, keys: list[str], answer: Callable[[list[int]], Tensor]) -> Tensor:
+        """The entries of ``keys``; ``answer`` is asked for the rows that there are none for."""
         known = [self._read(k) for k in keys]
         missing = [i for i, value in enumerate(known) if value is None]
         if missing:
-            answer = self.estimator(*inputs) if self.clipwise else self.estimator(*(x[missing] for x in inputs))
-            for i, value in zip(missing, answer[None] if self.clipwise else answer, strict=True):
+            for i, value in zip(missing, answer(missing), strict=True):
                 known[i] = value
                 self._write(keys[i], value)
             self._evict()
-        found = [value.to(inputs[0].device) for value in known if value is not None]
-        return found[0] if self.clipwise else torch.stack(found)
+        return torch.stack([value.cpu() for value in known if value is not None])
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"

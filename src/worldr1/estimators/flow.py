@@ -11,7 +11,7 @@ import torch
 from cv2.typing import MatLike
 from torch import Tensor
 
-from worldr1.estimators.flow_start import keypoints, start
+from worldr1.estimators.flow_start import brought, composed, keypoints, start
 
 _LEAST_SIDE = 64  # smaller frames are enlarged: DIS matches patches of 8 pixels
 _FINE_SIDE = 128  # what gives the flow of small frames a third less error, in four times the time
@@ -53,38 +53,64 @@ class DISFlow:
         n = len(first)
         return self._between(self._gray(torch.cat([first, second])), [(i, n + i) for i in range(n)], first)
 
-    def both_ways(self, video: Tensor) -> Tensor:
+    def both_ways(self, video: Tensor, guess_px: Tensor | None = None) -> Tensor:
         """Flow ``[2, b, f-1, h, w, 2]`` to the next frame, and from it back, of videos ``[b, f, 3, h, w]`` in [0, 1].
 
-        As two calls, but every frame is made gray once instead of four times.
+        As two calls, but every frame is made gray once instead of four times. With ``guess_px``, flow of the same
+        shape, the later picture is first brought back along it, or along how it moves as a whole where that brings the
+        two closer, and what is left is looked for: edges of the guess stay sharp, which a start at DIS's coarsest scale
+        does not keep.
         """
         b, f = video.shape[:2]
         ahead = [(i * f + t, i * f + t + 1) for i in range(b) for t in range(f - 1)]
-        flow = self._between(self._gray(video.flatten(0, 1)), ahead + [(j, i) for i, j in ahead], video)
+        guess = None if guess_px is None else guess_px.flatten(0, 2)
+        flow = self._between(self._gray(video.flatten(0, 1)), ahead + [(j, i) for i, j in ahead], video, guess)
         return flow.view(2, b, f - 1, *flow.shape[1:])
 
     def _gray(self, frames: Tensor) -> list[MatLike]:
         return to_gray(frames, _FINE_SIDE if self.shifted else _LEAST_SIDE)
 
-    def _between(self, images: Sequence[MatLike], pairs: Sequence[tuple[int, int]], like: Tensor) -> Tensor:
-        """Flow ``[n, h, w, 2]`` between pairs of images of `to_gray`, for frames of the size and device of ``like``."""
-        enlarged = self.shifted and images[0].shape[0] > like.shape[-2]
+    def _between(
+        self, images: Sequence[MatLike], pairs: Sequence[tuple[int, int]], like: Tensor, guess: Tensor | None = None
+    ) -> Tensor:
+        """Flow ``[n, h, w, 2]`` between pairs of images of `to_gray`, for frames of the size and device of ``like``,
+        around ``guess`` of that shape."""
+        height, width = like.shape[-2:]
+        factor = images[0].shape[1] / width
+        enlarged = self.shifted and factor > 1
 
-        def block(part: Sequence[tuple[int, int]]) -> list[MatLike]:
+        def block(part: Sequence[int]) -> list[MatLike]:
             dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # not safe to share between threads
             dis.setFinestScale(0)
             for name, value in _ENLARGED.items() if enlarged else ():
                 getattr(dis, f"set{name}")(value)
-            starts = (start(images[i], images[j], known[i], known[j]) if self.shifted else None for i, j in part)
-            return [dis.calc(images[i], images[j], s) for (i, j), s in zip(part, starts, strict=True)]  # type: ignore[call-overload]
+            return [between(dis, k) for k in part]
 
-        height, width = like.shape[-2:]
+        def between(dis: cv2.DISOpticalFlow, k: int) -> MatLike:
+            i, j = pairs[k]
+            first, second = images[i], images[j]
+            if guess is None:
+                begin = start(first, second, known[i], known[j]) if self.shifted else None
+                return dis.calc(first, second, begin)  # type: ignore[call-overload,no-any-return]
+            near = _resized(guess[k].cpu().numpy(), first.shape, factor)
+            near = start(first, second, known[i], known[j], near)
+            left = dis.calc(first, brought(second, near, first), None)  # type: ignore[call-overload]
+            return composed(near, left)
+
         share = -(-len(pairs) // self.threads)
-        blocks = [pairs[i : i + share] for i in range(0, len(pairs), share)]
+        blocks = [range(i, min(i + share, len(pairs))) for i in range(0, len(pairs), share)]
         with ThreadPoolExecutor(self.threads) as pool:
-            known = list(pool.map(keypoints, images)) if self.shifted else []
+            known = list(pool.map(keypoints, images)) if self.shifted or guess is not None else []
             flow = np.stack([f for part in pool.map(block, blocks) for f in part])
-        factor = flow.shape[2] / width
         if factor != 1:
-            flow = np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in flow]) / factor
+            flow = np.stack([_resized(f, (height, width), 1 / factor) for f in flow])
         return torch.from_numpy(np.ascontiguousarray(flow)).to(like.device)
+
+
+def _resized(flow: MatLike, shape: tuple[int, ...], factor: float) -> MatLike:
+    """Flow in pixels of pictures of ``shape``, ``factor`` times as large."""
+    if factor == 1:
+        return flow
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    larger: MatLike = factor * cv2.resize(flow, (shape[1], shape[0]), interpolation=kind)
+    return larger

@@ -154,9 +154,10 @@ class WorldFlow:
             raise ValueError(f"frames differ in shape: {tuple(first.shape)} and {tuple(second.shape)}")
         return self.both_ways(torch.stack([first, second], 1))[0, :, 0]
 
-    def both_ways(self, video: Tensor) -> Tensor:
-        """Flow ``[2, b, f-1, h, w, 2]`` ahead and back between neighbouring frames of videos ``[b, f, 3, h, w]``."""
-        guess = self.guess.both_ways(video)
+    def both_ways(self, video: Tensor, guess_px: Tensor | None = None) -> Tensor:
+        """Flow ``[2, b, f-1, h, w, 2]`` ahead and back between neighbouring frames of videos ``[b, f, 3, h, w]``,
+        around ``guess_px`` of that shape as `DISFlow.both_ways` looks."""
+        guess = self.guess.both_ways(video, guess_px)
         if min(video.shape[-2:]) > LARGEST_SIDE:
             return guess
         pairs = torch.stack([video[:, :-1], video[:, 1:]], 2).flatten(0, 1)

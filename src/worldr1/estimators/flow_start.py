@@ -21,17 +21,32 @@ def keypoints(image: MatLike) -> Features:
     return SIFTMatcher(_KEYPOINTS, contrast=_CONTRAST).detect(np.asarray(image, np.uint8))
 
 
-def start(first: MatLike, second: MatLike, first_keypoints: Features, second_keypoints: Features) -> MatLike:
-    """Flow ``[h, w, 2]`` in pixels between uint8 luminance images, of the picture as a whole.
+def start(
+    first: MatLike, second: MatLike, first_keypoints: Features, second_keypoints: Features, guess: MatLike | None = None
+) -> MatLike:
+    """Flow ``[h, w, 2]`` in pixels between uint8 luminance images, of the picture as a whole, or ``guess``.
 
     Its shift, or a homography through matched keypoints where that brings the images closer to each other: when a
-    camera turns fast, the border moves by other lengths than the middle, and a shift is a poor guess.
+    camera turns fast, the border moves by other lengths than the middle, and a shift is a poor guess. ``guess`` where
+    it brings them at least as close.
     """
-    shift = _shift(first, second)
     plane = _homography(first.shape, first_keypoints, second_keypoints)
-    if plane is None or _difference(first, second, shift) <= _difference(first, second, plane):
-        return shift
-    return plane
+    known = [f for f in (guess, _shift(first, second), plane) if f is not None]
+    return min(known, key=lambda flow: _difference(first, second, flow))
+
+
+def brought(second: MatLike, flow: MatLike, outside: MatLike) -> MatLike:
+    """``second`` brought back along ``flow``, a uint8 image; where that leads out of it, as ``outside``."""
+    x, y, shown = _landing(second.shape, flow)
+    back = cv2.remap(second, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.where(shown, back, outside)
+
+
+def composed(flow: MatLike, rest: MatLike) -> MatLike:
+    """Flow of ``rest`` and then of ``flow`` where that leads."""
+    x, y, _ = _landing(flow.shape, rest)
+    there: MatLike = rest + cv2.remap(flow, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return there
 
 
 def _shift(first: MatLike, second: MatLike) -> MatLike:
@@ -64,13 +79,18 @@ def _homography(shape: tuple[int, ...], first: Features, second: Features) -> Ma
 def _difference(first: MatLike, second: MatLike, flow: MatLike) -> float:
     """Mean absolute difference of ``first`` to ``second`` brought to it, where that shows it; infinite where it shows
     less than a fifth of it."""
-    height, width = first.shape[:2]
-    x, y = np.moveaxis(_grid(height, width) + flow, -1, 0)
-    shown = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    x, y, shown = _landing(first.shape, flow)
     if shown.mean() < 0.2:
         return float("inf")
-    brought = cv2.remap(second.astype(np.float32), x, y, cv2.INTER_LINEAR)
-    return float(np.abs(brought - first)[shown].mean())
+    back = cv2.remap(second.astype(np.float32), x, y, cv2.INTER_LINEAR)
+    return float(np.abs(back - first)[shown].mean())
+
+
+def _landing(shape: tuple[int, ...], flow: MatLike) -> tuple[MatLike, MatLike, MatLike]:
+    """Where ``flow`` leads, x and y, and whether that is in the picture."""
+    height, width = shape[:2]
+    x, y = np.moveaxis(_grid(height, width) + flow, -1, 0)
+    return x, y, (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
 def _grid(height: int, width: int) -> MatLike:

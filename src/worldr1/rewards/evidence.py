@@ -10,24 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.estimators.structure import CameraEstimator, Structure
-from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
-from worldr1.geometry.rigid import fit_rigid_robust
-from worldr1.rewards.bundle import adjust, follow_edges
+from worldr1.geometry.camera import inside, lift, pixel_grid, sample, transform
 from worldr1.rewards.edges import near_texture
-from worldr1.rewards.motion_field import refine
+from worldr1.rewards.looks import adjusted, asked_flow, camera_path, ego_flow
 from worldr1.rewards.movers import moving_at_once, moving_by_itself
 from worldr1.rewards.tracks import FAR_M, followed, spread_starts
 from worldr1.types import Prompt
 
 DepthEstimator = Callable[[Tensor], Tensor]
-FlowEstimator = Callable[[Tensor, Tensor], Tensor]
+FlowEstimator = Callable[[Tensor, Tensor], Tensor]  # `gather_evidence` says what else it may be
 # (video [f, 3, h, w], world points [f, h, w, 3], flow to the next frame, flow back, what moves by itself [f, h, w])
 # of one clip -> ids [f, h, w] that hold over the clip, 0 where there is no object
 SegmentEstimator = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-
-_FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
 
 
 @dataclass(frozen=True)
@@ -127,11 +122,14 @@ def gather_evidence(
 
     A depth estimator with a true attribute ``clipwise`` looks at all frames of a clip together and is called once
     per clip; one whose attribute ``metric`` is false answers up to a scale per clip. A flow estimator with a method
-    ``both_ways`` is given the videos and answers ``[2, b, f-1, h, w, 2]``, ahead and back. ``refine_camera`` improves
-    the camera's steps until points land where the flow leads, which the error of the second frame's depth then no
-    longer spoils, then depth and camera of all frames together (`bundle.adjust`); what moves by itself is then also
-    looked for over a third of the clip, where slow movers show, and not at all where the prompt lets nothing move.
-    ``camera`` looks for the camera of each clip a second time, from neither depth nor flow.
+    ``both_ways`` is given the videos and answers ``[2, b, f-1, h, w, 2]``, ahead and back.
+
+    ``refine_camera`` improves the camera's steps until points land where the flow leads, which the error of the second
+    frame's depth then no longer spoils, then depth and camera of all frames together (`bundle.adjust`). An estimator
+    with ``both_ways`` is then given, as a second argument, flow to look around, and asked twice: around the path that
+    the prompt asks for, and around the depth and camera found with that. What moves by itself is also looked for over
+    a third of the clip, where slow movers show, and not at all where the prompt lets nothing move. ``camera`` looks for
+    the camera of each clip a second time, from neither depth nor flow.
 
     Raises ``ValueError`` for fewer than two frames or values that are not finite.
     """
@@ -144,23 +142,20 @@ def gather_evidence(
         depth_m = torch.stack([depth(clip) for clip in video])
     else:
         depth_m = depth(video.flatten(0, 1)).view(b, f, h, w)
-    if hasattr(flow, "both_ways"):
+    if refine_camera and hasattr(flow, "both_ways"):
+        guess = asked_flow(video, depth_m, K, prompts)
+        found = adjusted(depth_m, flow.both_ways(video, guess), K)
+        both = flow.both_ways(video, ego_flow(*found, K))
+    elif hasattr(flow, "both_ways"):
         both = flow.both_ways(video)
     else:
         now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
         both = flow(torch.cat([now, following]), torch.cat([following, now])).view(2, b, f - 1, h, w, 2)
-    K_pair = K[:, None].expand(b, f - 1, 3, 3).flatten(0, 1)
-    step = _camera_steps(depth_m, both[0], both[1], K_pair, refine_camera)
-    c2w = [torch.eye(4, dtype=video.dtype, device=video.device).repeat(b, 1, 1)]
-    for t in range(f - 1):
-        c2w.append(c2w[-1] @ torch.linalg.inv(step[:, t]))
-    poses = torch.stack(c2w, 1)
     if refine_camera:
-        depth_m, poses = adjust(depth_m, poses, K, follow_edges(both[0], both[1]))
-        step = torch.linalg.inv(poses[:, 1:]) @ poses[:, :-1]
-    points = lift(depth_m[:, :-1].flatten(0, 1), K_pair)
-    ego = project(transform(step.flatten(0, 1), points), K_pair) - pixel_grid(h, w, video)
-    ego = ego.view(b, f - 1, h, w, 2)
+        depth_m, poses = adjusted(depth_m, both, K)
+    else:
+        poses = camera_path(depth_m, both, K)
+    ego = ego_flow(depth_m, poses, K)[0]
     dynamic, metric = moving_at_once(both[0], ego), bool(getattr(depth, "metric", True))
     evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
     if refine_camera:
@@ -171,20 +166,3 @@ def gather_evidence(
         return evidence
     parts = zip(video, evidence.world_points(), both[0], both[1], evidence.dynamic, strict=True)
     return replace(evidence, segments=torch.stack([segments(*clip) for clip in parts]))
-
-
-def _camera_steps(depth_m: Tensor, forward: Tensor, backward: Tensor, K: Tensor, refined: bool) -> Tensor:
-    """Camera motion from each frame to the next, ``[b, f-1, 4, 4]``: rigid fit of lifted points along the flow."""
-    b, f, h, w = depth_m.shape
-    points = lift(depth_m[:, :-1].flatten(0, 1), K)
-    following = lift(depth_m[:, 1:].flatten(0, 1), K)
-    landing = pixel_grid(h, w, depth_m) + forward.flatten(0, 1)
-    target = sample(following.permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
-    back = sample(backward.flatten(0, 1).permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
-    round_trip = (forward.flatten(0, 1) + back).norm(dim=-1)
-    good = inside(landing, h, w) & (round_trip < 1.0) & (points[..., 2] < _FAR_M) & (target[..., 2] < _FAR_M)
-    weight = good.float() / points[..., 2] ** 2  # the error of estimated depth grows with depth
-    pose = fit_rigid_robust(points.flatten(1, 2), target.flatten(1, 2), weight.flatten(1, 2))
-    if refined:
-        pose = refine(pose, points, K, forward.flatten(0, 1), good.to(points))
-    return pose.view(b, f - 1, 4, 4)
