@@ -97,3 +97,22 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
 def test_a_cache_of_no_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="positive"):
         Cached(Counting(), "double", tmp_path, max_bytes=0)
+
+
+def test_flow_of_clips_is_kept_by_clip_and_guess(tmp_path: Path) -> None:
+    class Flow(Counting):
+        def both_ways(self, video: Tensor, guess_px: Tensor | None = None) -> Tensor:
+            self.rows += len(video)
+            mean = video.mean((1, 2))[None] * torch.tensor([1.0, -1.0]).view(2, 1, 1)
+            return mean if guess_px is None else mean + guess_px
+
+    inner = Flow()
+    cached, video = Cached(inner, "flow", tmp_path), torch.rand(3, 4, 5, 6)
+    guess = torch.rand(2, 3, 6)
+    for around in ((), (guess,), (guess + 1,)):
+        want = Flow().both_ways(video, *around)
+        torch.testing.assert_close(cached.both_ways(video, *around), want)
+        order = [2, 0]
+        torch.testing.assert_close(cached.both_ways(video[order], *(g[:, order] for g in around)), want[:, order])
+    assert inner.rows == 9
+    assert not hasattr(Cached(Counting(), "pairs", tmp_path), "both_ways")

@@ -84,7 +84,8 @@ def test_a_picture_without_keypoints_starts_from_its_shift() -> None:
     wave = 0.5 + 0.02 * ((3 * along).sin() + (5 * along).cos()[:, None])
     frames = torch.stack([wave[32:96, x : x + 64].expand(3, 64, 64) for x in (40, 22)])
     assert len(flow_start.keypoints(flow.to_gray(frames)[0]).points) == 0
-    found = flow_start.start(*flow.to_gray(frames), NOTHING, NOTHING)
+    first, second = flow.to_gray(frames)
+    found = flow_start.start(first, second, NOTHING, NOTHING)
     assert abs(float(found[..., 0].mean()) - 18) < 2
 
 
@@ -100,3 +101,46 @@ def test_a_plane_whose_horizon_is_in_the_picture_is_no_start(tilt: float, usable
     assert (found is not None) == usable
     if found is not None:
         np.testing.assert_allclose(found[20, 30], np.array([30.5, 20.5]) / (1 + tilt * 30.5) - [30.5, 20.5], atol=0.05)
+
+
+def two_layers(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A board of an eighth of the picture that moves by a quarter of it before a ground that moves by a 64th, ``[1, 2, 3,
+    size, size]``, and the flow."""
+    generator = torch.Generator().manual_seed(3)
+
+    def texture(cells: int) -> torch.Tensor:
+        coarse = torch.rand(3, cells, 2 * cells, generator=generator)[None]
+        return torch.nn.functional.interpolate(coarse, (size, 2 * size), mode="bicubic").clamp(0, 1)[0]
+
+    ground, board, wide = texture(10), texture(14), size // 8
+    frames, flow = [], torch.zeros(size, size, 2)
+    for t in range(2):
+        frame = ground[..., size // 4 + t * size // 64 :][..., :size].clone()
+        left = size // 2 - t * size // 4
+        frame[..., left : left + wide] = board[..., :wide]
+        frames.append(frame)
+    flow[..., 0] = -size / 64
+    flow[:, size // 2 : size // 2 + wide, 0] = -size / 4
+    return torch.stack(frames)[None], flow
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_a_guess_leads_to_what_moves_otherwise_than_the_picture(size: int) -> None:
+    video, true = two_layers(size)
+    guess = torch.stack([true, -true])[:, None, None] * 0.95
+    board = slice(size // 2, size // 2 + size // 8)
+
+    def error(flow: torch.Tensor) -> float:
+        return float((flow[0, 0, 0] - true).norm(dim=-1)[:, board].mean())
+
+    plain, led = DISFlow(shifted=True).both_ways(video), DISFlow(shifted=True).both_ways(video, guess)
+    assert error(led) < 1
+    assert error(plain) > 10
+
+
+def test_a_guess_that_leads_away_is_not_followed() -> None:
+    coarse = torch.rand(1, 3, 12, 24, generator=torch.Generator().manual_seed(0))
+    wide = torch.nn.functional.interpolate(coarse, (128, 256), mode="bicubic").clamp(0, 1)
+    video = torch.stack([wide[0, ..., 40:168], wide[0, ..., 45:173]])[None]
+    led = DISFlow(shifted=True).both_ways(video, torch.full((2, 1, 1, 128, 128, 2), 40.0))
+    assert (led[0, 0, 0, :, 8:-8] - torch.tensor([-5.0, 0.0])).norm(dim=-1).quantile(0.95) < 0.5
