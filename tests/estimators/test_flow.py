@@ -104,8 +104,8 @@ def test_a_plane_whose_horizon_is_in_the_picture_is_no_start(tilt: float, usable
 
 
 def two_layers(size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A board of an eighth of the picture that moves by a quarter of it before a ground that moves by a 64th, ``[1, 2, 3,
-    size, size]``, and the flow."""
+    """A board of an eighth of the picture that moves by a quarter of it before a ground that moves by a 64th, ``[1, 2,
+    3, size, size]``, and the flow."""
     generator = torch.Generator().manual_seed(3)
 
     def texture(cells: int) -> torch.Tensor:
