@@ -11,12 +11,14 @@ from worldr1.evaluate.bench.stages import distance_to_focus, focus, target_of
 from worldr1.worlds.assets import ASSETS, COLOURS
 from worldr1.worlds.families.split import FamilySpec
 from worldr1.worlds.families.stage import Stage, compose, yaw_rotation
+from worldr1.worlds.families.visibility import box_points, hidden_points, in_picture
 from worldr1.worlds.scene import STUFF, Floats, Scene
 from worldr1.worlds.truth.contacts import pair_gaps
 from worldr1.worlds.truth.layout import layout
 
 _WAYS = 12  # directions that a mover may take
-_ROWS = (-0.25, 0.3, -0.4, 0.5, 0.7)  # of the distance, behind the middle of the objects: where somebody may walk past
+_ROWS = (-0.25, 0.3, -0.35, 0.5, 0.7)  # of the distance, behind the middle of the objects: where somebody may walk past
+_LEAST_SEEN = 0.4  # of the points of somebody who walks past, over the clip
 
 
 def rigid_mover(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
@@ -40,6 +42,13 @@ def _runs_into(scene: Scene, mover: int) -> bool:
     return any(float(p.gap_m.min()) < -p.touch_m for pair, p in pairs.items() if mover in pair and STUFF not in pair)
 
 
+def _seen(scene: Scene, instance: int) -> float:
+    """Share of an object's box points, over the clip, that are in the picture and not behind other objects."""
+    others = [i for i in range(len(scene.objects)) if i != instance]
+    hidden = hidden_points(scene, instance, others, certain=True)
+    return float((in_picture(scene, box_points(scene, instance)) & ~hidden).mean())
+
+
 def _glided(scene: Scene, instance: int, way: Floats) -> Scene:
     """An object that goes along ``way`` ``[3]`` and turns by 1.5 radians."""
     path = ramp(scene.num_frames, 0.0, 1.0)[:, None]
@@ -58,7 +67,7 @@ def _glided(scene: Scene, instance: int, way: Floats) -> Scene:
 def pedestrian(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """Somebody walks past in front of or behind the objects, through none of them, arms and legs swinging.
 
-    Raises ``ValueError`` where there is no room for that.
+    Raises ``ValueError`` where there is no room for that, or they would hardly be seen.
     """
     distance, eye = distance_to_focus(scene), scene.camera.c2w[0, :3, 3]
     away = (focus(scene) - eye) * [1, 1, 0]
@@ -73,7 +82,7 @@ def pedestrian(scene: Scene, rng: np.random.Generator, amount: float) -> Scene: 
         stage = Stage(FamilySpec(scene.num_frames, scene.fps))
         stage.stand(asset, path, float(np.arctan2(side[1], side[0])), dynamic=True)
         walking = _joined(scene, stage.scene(scene.family, scene.camera, scene.environment))
-        if not _runs_into(walking, len(scene.objects)):
+        if _seen(walking, len(scene.objects)) >= _LEAST_SEEN and not _runs_into(walking, len(scene.objects)):
             return walking
     raise ValueError("nobody can walk past these objects; choose another scene")
 
