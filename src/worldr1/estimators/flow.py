@@ -57,9 +57,8 @@ class DISFlow:
         """Flow ``[2, b, f-1, h, w, 2]`` to the next frame, and from it back, of videos ``[b, f, 3, h, w]`` in [0, 1].
 
         As two calls, but every frame is made gray once instead of four times. With ``guess_px``, flow of the same
-        shape, the later picture is first brought back along it, or along how it moves as a whole where that brings the
-        two closer, and what is left is looked for: edges of the guess stay sharp, which a start at DIS's coarsest scale
-        does not keep.
+        shape, the later picture is first brought back along it, by the picture's size at most, and what is left is
+        looked for: edges of the guess stay sharp, which a start at DIS's coarsest scale does not keep.
         """
         b, f = video.shape[:2]
         ahead = [(i * f + t, i * f + t + 1) for i in range(b) for t in range(f - 1)]
@@ -92,15 +91,15 @@ class DISFlow:
             if guess is None:
                 begin = start(first, second, known[i], known[j]) if self.shifted else None
                 return dis.calc(first, second, begin)  # type: ignore[call-overload,no-any-return]
-            near = _resized(guess[k].cpu().numpy(), first.shape, factor)
-            near = start(first, second, known[i], known[j], near)
+            # behind the camera a guess is boundless
+            near = _resized(guess[k].clamp(-max(height, width), max(height, width)).cpu().numpy(), first.shape, factor)
             left = dis.calc(first, brought(second, near, first), None)  # type: ignore[call-overload]
             return composed(near, left)
 
         share = -(-len(pairs) // self.threads)
         blocks = [range(i, min(i + share, len(pairs))) for i in range(0, len(pairs), share)]
         with ThreadPoolExecutor(self.threads) as pool:
-            known = list(pool.map(keypoints, images)) if self.shifted or guess is not None else []
+            known = list(pool.map(keypoints, images)) if self.shifted and guess is None else []
             flow = np.stack([f for part in pool.map(block, blocks) for f in part])
         if factor != 1:
             flow = np.stack([_resized(f, (height, width), 1 / factor) for f in flow])

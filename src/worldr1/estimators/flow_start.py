@@ -21,18 +21,17 @@ def keypoints(image: MatLike) -> Features:
     return SIFTMatcher(_KEYPOINTS, contrast=_CONTRAST).detect(np.asarray(image, np.uint8))
 
 
-def start(
-    first: MatLike, second: MatLike, first_keypoints: Features, second_keypoints: Features, guess: MatLike | None = None
-) -> MatLike:
-    """Flow ``[h, w, 2]`` in pixels between uint8 luminance images, of the picture as a whole, or ``guess``.
+def start(first: MatLike, second: MatLike, first_keypoints: Features, second_keypoints: Features) -> MatLike:
+    """Flow ``[h, w, 2]`` in pixels between uint8 luminance images, of the picture as a whole.
 
     Its shift, or a homography through matched keypoints where that brings the images closer to each other: when a
-    camera turns fast, the border moves by other lengths than the middle, and a shift is a poor guess. ``guess`` where
-    it brings them at least as close.
+    camera turns fast, the border moves by other lengths than the middle, and a shift is a poor guess.
     """
+    shift = _shift(first, second)
     plane = _homography(first.shape, first_keypoints, second_keypoints)
-    known = [f for f in (guess, _shift(first, second), plane) if f is not None]
-    return min(known, key=lambda flow: _difference(first, second, flow))
+    if plane is None or _difference(first, second, shift) <= _difference(first, second, plane):
+        return shift
+    return plane
 
 
 def brought(second: MatLike, flow: MatLike, outside: MatLike) -> MatLike:

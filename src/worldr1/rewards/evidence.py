@@ -13,7 +13,7 @@ from torch import Tensor
 from worldr1.estimators.structure import CameraEstimator, Structure
 from worldr1.geometry.camera import inside, lift, pixel_grid, sample, transform
 from worldr1.rewards.edges import near_texture
-from worldr1.rewards.looks import adjusted, asked_flow, camera_path, ego_flow
+from worldr1.rewards.looks import adjusted, camera_path, ego_flow
 from worldr1.rewards.movers import moving_at_once, moving_by_itself
 from worldr1.rewards.tracks import FAR_M, followed, spread_starts
 from worldr1.types import Prompt
@@ -125,11 +125,12 @@ def gather_evidence(
     ``both_ways`` is given the videos and answers ``[2, b, f-1, h, w, 2]``, ahead and back.
 
     ``refine_camera`` improves the camera's steps until points land where the flow leads, which the error of the second
-    frame's depth then no longer spoils, then depth and camera of all frames together (`bundle.adjust`). An estimator
-    with ``both_ways`` is then given, as a second argument, flow to look around, and asked twice: around the path that
-    the prompt asks for, and around the depth and camera found with that. What moves by itself is also looked for over
-    a third of the clip, where slow movers show, and not at all where the prompt lets nothing move. ``camera`` looks for
-    the camera of each clip a second time, from neither depth nor flow.
+    frame's depth then no longer spoils, then depth and camera of all frames together (`bundle.adjust`). With an
+    estimator that has ``both_ways`` it does so twice, the second time by flow found around what the first led to, which
+    is that method's second argument. Terms are shown the first flow, which owes nothing to the camera that it is held
+    against. What moves by itself is also looked for over a third of the clip, where slow movers show, and not at all
+    where the prompt lets nothing move. ``camera`` looks for the camera of each clip a second time, from neither depth
+    nor flow.
 
     Raises ``ValueError`` for fewer than two frames or values that are not finite.
     """
@@ -142,17 +143,13 @@ def gather_evidence(
         depth_m = torch.stack([depth(clip) for clip in video])
     else:
         depth_m = depth(video.flatten(0, 1)).view(b, f, h, w)
-    if refine_camera and hasattr(flow, "both_ways"):
-        guess = asked_flow(video, depth_m, K, prompts)
-        found = adjusted(depth_m, flow.both_ways(video, guess), K)
-        both = flow.both_ways(video, ego_flow(*found, K))
-    elif hasattr(flow, "both_ways"):
+    if hasattr(flow, "both_ways"):
         both = flow.both_ways(video)
     else:
         now, following = video[:, :-1].flatten(0, 1), video[:, 1:].flatten(0, 1)
         both = flow(torch.cat([now, following]), torch.cat([following, now])).view(2, b, f - 1, h, w, 2)
     if refine_camera:
-        depth_m, poses = adjusted(depth_m, both, K)
+        depth_m, poses = _looked_again(video, depth_m, both, K, flow)
     else:
         poses = camera_path(depth_m, both, K)
     ego = ego_flow(depth_m, poses, K)[0]
@@ -166,3 +163,14 @@ def gather_evidence(
         return evidence
     parts = zip(video, evidence.world_points(), both[0], both[1], evidence.dynamic, strict=True)
     return replace(evidence, segments=torch.stack([segments(*clip) for clip in parts]))
+
+
+def _looked_again(
+    video: Tensor, depth_m: Tensor, both: Tensor, K: Tensor, flow: FlowEstimator
+) -> tuple[Tensor, Tensor]:
+    """Depth and camera `adjusted` to flow ``[2, b, f-1, h, w, 2]``, then, where the estimator takes a guess, to what it
+    finds around theirs."""
+    found = adjusted(depth_m, both, K)
+    if not hasattr(flow, "both_ways"):
+        return found
+    return adjusted(depth_m, flow.both_ways(video, ego_flow(*found, K)), K)

@@ -1,8 +1,6 @@
-"""Camera and flow by turns: the path that flow shows, and where a path says that flow should be looked for."""
+"""Camera from flow, and flow from the camera: what a second look at flow starts from."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,10 +10,8 @@ from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, t
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust, follow_edges
 from worldr1.rewards.motion_field import refine
-from worldr1.types import Prompt
 
 _FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
-_LENGTHS = (1.0, 0.4, 0.63, 1.6, 2.5)  # of the asked path: prompts name a move, and depth may have a scale of its own
 
 
 def ego_flow(depth_m: Tensor, c2w: Tensor, K: Tensor) -> Tensor:
@@ -29,38 +25,6 @@ def ego_flow(depth_m: Tensor, c2w: Tensor, K: Tensor) -> Tensor:
     K_step = K[:, None].expand(*ahead.shape[:2], 3, 3)
     grid = pixel_grid(h, w, depth_m)
     return torch.stack([project(transform(step, lift(d, K_step)), K_step) - grid for d, step in ways])
-
-
-def asked_flow(video: Tensor, depth_m: Tensor, K: Tensor, prompts: Sequence[Prompt | None]) -> Tensor:
-    """`ego_flow` of the paths that prompts ask for, 0 where one names none of the clip's length.
-
-    A path is as long as brings the frames of ``video`` ``[b, f, 3, h, w]`` closest to each other, of a few lengths.
-    """
-    num_frames = video.shape[1]
-    flow = video.new_zeros(2, len(video), num_frames - 1, *video.shape[-2:], 2)
-    for i, prompt in enumerate(prompts):
-        path = None if prompt is None else prompt.camera
-        if path is None or len(path.c2w) != num_frames:
-            continue
-        poses = path.relative().to(video).expand(len(_LENGTHS), -1, -1, -1).clone()
-        poses[..., :3, 3] *= poses.new_tensor(_LENGTHS)[:, None, None]
-        flows = ego_flow(depth_m[i].expand(len(poses), -1, -1, -1), poses, K[i].expand(len(poses), 3, 3))
-        flow[:, i] = flows[:, int(_apart(video[i], flows[0]).argmin())]
-    return flow
-
-
-def _apart(clip: Tensor, flows: Tensor) -> Tensor:
-    """Mean absolute difference ``[n]`` of a clip's frames ``[f, 3, h, w]`` to the next, brought back along each of
-    ``flows`` ``[n, f-1, h, w, 2]``, of what stays in the picture."""
-    h, w = clip.shape[-2:]
-    landing = (pixel_grid(h, w, clip) + flows).flatten(0, 1)
-    brought = sample(clip[1:].repeat(len(flows), 1, 1, 1), landing)
-    apart = (brought - clip[:-1].repeat(len(flows), 1, 1, 1)).abs().mean(1)
-    stays = inside(landing, h, w)
-    means = (apart * stays).sum((1, 2)) / stays.sum((1, 2)).clamp(min=1)
-    # a length that leads everything out of the picture explains nothing
-    means = means.where(stays.float().mean((1, 2)) >= 0.2, 1.0)
-    return means.view(len(flows), -1).mean(1)
 
 
 def adjusted(depth_m: Tensor, flow: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
