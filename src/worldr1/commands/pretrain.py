@@ -12,7 +12,7 @@ from diffusers import LTXPipeline
 from rich.console import Console
 from torch import Tensor
 
-from worldr1.commands.stages import Stages
+from worldr1.commands.stages import Stages, WorldFrames
 from worldr1.estimators.depth import WORLD_SIDE
 from worldr1.estimators.tagger import Tagger
 from worldr1.evaluate.depth_unet import DepthUNet
@@ -33,6 +33,7 @@ from worldr1.train.pretrain.world_flow import build_world_flow, train_world_flow
 from worldr1.worlds.tiny.captions import TAGS, vocabulary
 
 Part = Literal["world-depth", "world-flow"]  # what needs no other stage
+Stage = Callable[[Path, Progress], dict[str, float]]
 
 
 def pretrain(
@@ -58,17 +59,18 @@ def _world_depth(stages: Stages, config: PretrainConfig, weights: Path) -> None:
     depth = build_world_depth(config.world_depth.seed).to(stages.device)
 
     # the frames of one stage are gone before those of the next are read
-    def small(directory: Path, progress: Progress) -> dict[str, float]:
-        frames, measured = stages.world_frames("world_frames"), config.world_frames.measured
-        return train_world_depth(depth, *frames, config.world_depth, directory, progress, measured)
+    def stage(frames: WorldFrames, fit: FitConfig, side: int | None = None) -> Stage:
+        def work(directory: Path, progress: Progress) -> dict[str, float]:
+            measured = getattr(config, frames).measured
+            return train_world_depth(depth, *stages.world_frames(frames), fit, directory, progress, measured, side)
 
-    def large(directory: Path, progress: Progress) -> dict[str, float]:
-        frames, measured = stages.world_frames("large_frames"), config.large_frames.measured
-        return train_world_depth(depth, *frames, config.large_depth, directory, progress, measured, WORLD_SIDE)
+        return work
 
-    stages.run("world_depth", small)
-    depth.half().float()  # the packaged second stage began from half precision
-    stages.run("large_depth", large)
+    stages.run("world_depth", stage("world_frames", config.world_depth))
+    depth.half().float()  # the packaged stages began from half precision
+    stages.run("large_depth", stage("large_frames", config.large_depth, WORLD_SIDE))
+    depth.half().float()
+    stages.run("more_depth", stage("more_frames", config.more_depth, WORLD_SIDE))
     depth.half().save_pretrained(weights / "world-depth")
 
 

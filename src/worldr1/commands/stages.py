@@ -21,6 +21,8 @@ from worldr1.train.pretrain.flow_pairs import Pairs, render_pairs
 from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.corpus import render_corpus
 
+WorldFrames = Literal["world_frames", "large_frames", "more_frames"]  # settings of a `PretrainConfig`
+
 
 class Stages:
     """Runs the stages in one folder; a finished stage leaves ``STAGE.json`` with what it measured."""
@@ -69,7 +71,7 @@ class Stages:
         loaded: tuple[Tensor, Tensor, list[str], list[dict[str, Any]], list[str]] = torch.load(path, weights_only=True)
         return loaded
 
-    def world_frames(self, name: Literal["world_frames", "large_frames"]) -> tuple[Tensor, Tensor, Tensor]:
+    def world_frames(self, name: WorldFrames) -> tuple[Tensor, Tensor, Tensor]:
         """Render the general worlds' frames of this setting once and keep them."""
         config: FramesConfig = getattr(self.config, name)
         made: tuple[Tensor, Tensor, Tensor] = self._rendered(name, config.clips, partial(render_frames, config))

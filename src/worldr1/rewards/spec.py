@@ -58,7 +58,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
         TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
-        TermSpec("steadiness", weight=0.5),  # of single steps, where the camera is least certain
+        TermSpec("steadiness"),
         TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED),
         TermSpec("pose_divergence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),

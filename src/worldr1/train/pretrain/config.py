@@ -40,6 +40,15 @@ class PretrainConfig:
             4000, 16, lr=1e-3, muon_lr=0.01, decay=0.7, ema=0.995, checkpoint_every=250, seed=13
         )
     )
+    # and on, with other frames: it was not done
+    more_frames: FramesConfig = field(
+        default_factory=lambda: FramesConfig(clips=12288, size=WORLD_SIDE, seed=31, every_second="landmarks")
+    )
+    more_depth: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            4800, 16, lr=8e-4, muon_lr=0.008, decay=0.85, ema=0.997, checkpoint_every=250, seed=15
+        )
+    )
     world_pairs: PairsConfig = field(default_factory=PairsConfig)
     world_flow: FitConfig = field(default_factory=lambda: FitConfig(4200, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
 
@@ -60,6 +69,8 @@ DEBUG = PretrainConfig(
     world_depth=_SHORT,
     large_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=21, every_second="landmarks", measured=1),
     large_depth=_SHORT,
+    more_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=31, every_second="landmarks", measured=1),
+    more_depth=_SHORT,
     world_pairs=PairsConfig(pairs=8, measured=8),
     world_flow=_SHORT,
 )
