@@ -53,6 +53,7 @@ def main() -> None:
         "DIS": (plain, False),
         "world": (world, False),
         "shifted DIS, adjusted": (shifted, True),
+        "world, adjusted once": (lambda a, b: world(a, b), True),  # an estimator that takes no guess
         "world, adjusted": (world, True),
         "true flow, adjusted": (oracle.flow, True),
     }
