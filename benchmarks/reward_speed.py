@@ -101,7 +101,7 @@ def measure(samples: Sequence[Rollout], repetitions: int) -> dict[str, float]:
         "depth network, tiny": lambda: depth(video.flatten(0, 1)),
         "depth network, general": lambda: world_depth(video.flatten(0, 1)),
         "flow, both ways (DIS), tiny": lambda: flow(torch.cat([now, following]), torch.cat([following, now])),
-        "flow, two looks (world), general": lambda: [world.both_ways(video, guess) for _ in range(2)],
+        "flow, two looks (world), general": lambda: (world.both_ways(video), world.both_ways(video, guess)),
         "camera and movers, tiny": lambda: looked_up[0].evidence(samples),
         "camera and movers, general": lambda: looked_up[1].evidence(samples),
         **{f"tiny: {name}": call for name, call in of(tiny, seen).items()},
