@@ -50,9 +50,8 @@ class Cached:
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The estimator's answer to ``inputs``, which share their first axis."""
         if self.clipwise:
-            return self._rows([key_of(self.model, inputs)], lambda _: self.estimator(*inputs)[None])[0].to(
-                inputs[0].device
-            )
+            whole = self._rows([key_of(self.model, inputs)], lambda _: self.estimator(*inputs)[None])
+            return whole[0].to(inputs[0].device)
         keys = [key_of(self.model, row) for row in zip(*inputs, strict=True)]
         return self._rows(keys, lambda rows: self.estimator(*(x[rows] for x in inputs))).to(inputs[0].device)
 

@@ -9,16 +9,12 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from worldr1.evaluate.bench.corruptions import SceneEdit, ramp
-from worldr1.evaluate.bench.stages import focus
+from worldr1.evaluate.bench.stages import distance_to_focus
 from worldr1.worlds.scene import Floats, Scene
 
 
 def _with_poses(scene: Scene, c2w: Floats) -> Scene:
     return replace(scene, camera=replace(scene.camera, c2w=c2w))
-
-
-def _distance(scene: Scene) -> float:
-    return float(np.linalg.norm(focus(scene) - scene.camera.c2w[0, :3, 3]))
 
 
 def slowed(scene: Scene, speed: float) -> Scene:
@@ -43,7 +39,7 @@ def camera_jump(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     """From one frame to the next the camera stands elsewhere."""
     start = int(rng.integers(scene.num_frames // 3, 2 * scene.num_frames // 3 + 1))
     c2w = scene.camera.c2w.copy()
-    c2w[start:, :3, 3] += rng.choice([-1.0, 1.0]) * 0.16 * amount * _distance(scene) * c2w[start, :3, 0]
+    c2w[start:, :3, 3] += rng.choice([-1.0, 1.0]) * 0.16 * amount * distance_to_focus(scene) * c2w[start, :3, 0]
     return _with_poses(scene, c2w)
 
 
@@ -69,7 +65,7 @@ def jitter(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     c2w = scene.camera.c2w.copy()
     aim = Rotation.from_rotvec(np.radians(1.2) * amount * rng.normal(size=(scene.num_frames, 3))).as_matrix()
     c2w[:, :3, :3] = c2w[:, :3, :3] @ aim
-    c2w[:, :3, 3] += 0.02 * amount * _distance(scene) * rng.normal(size=(scene.num_frames, 3)) * [1, 1, 0.5]
+    c2w[:, :3, 3] += 0.02 * amount * distance_to_focus(scene) * rng.normal(size=(scene.num_frames, 3)) * [1, 1, 0.5]
     return _with_poses(scene, c2w)
 
 

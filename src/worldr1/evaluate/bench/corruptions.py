@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from worldr1.evaluate.bench.screen import behind_screen
-from worldr1.evaluate.bench.stages import add_body, focus, target_of, visible
+from worldr1.evaluate.bench.stages import add_body, distance_to_focus, focus, target_of, visible
 from worldr1.worlds.assets import COLOURS
 from worldr1.worlds.families.visibility import box_points, in_camera, in_picture
 from worldr1.worlds.scene import STUFF, Body, Bools, Floats, Part, Scene
@@ -184,7 +184,7 @@ def never_reappears(scene: Scene, rng: np.random.Generator, amount: float) -> Sc
 def different_room(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     """Objects have other places and colours when the camera looks back: a third of them, two thirds, or all."""
     after = _after(scene, _turned_away(scene))
-    reach = 0.3 * float(np.linalg.norm(focus(scene) - scene.camera.c2w[0, :3, 3]))
+    reach = 0.3 * distance_to_focus(scene)
     for instance in _some(scene, rng, amount):
         angle = rng.uniform(0, 2 * np.pi)
         step = reach * np.array([np.cos(angle), np.sin(angle), 0.0])
@@ -258,7 +258,7 @@ def depth_rescale(scene: Scene, rng: np.random.Generator, amount: float) -> Scen
 def texture_swim(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     """The ground's pattern drifts under the objects."""
     angle = rng.uniform(0, 2 * np.pi)
-    distance = float(np.linalg.norm(focus(scene) - scene.camera.c2w[0, :3, 3]))
+    distance = distance_to_focus(scene)
     step = 0.02 * amount * distance * np.array([np.cos(angle), np.sin(angle)])
     return replace(scene, ground_offset_m=np.arange(scene.num_frames)[:, None] * step)
 

@@ -20,9 +20,7 @@ from worldr1.worlds.scene import Floats, Move, Scene
 
 _FASTER = 1.8
 _FORWARD, _LEAST_FORWARD = 0.5, 0.2  # of the distance to the objects
-_CLEARANCE = (
-    0.15  # of it, from every object: nearer, one step of the camera takes it past a thing that filled the picture
-)
+_CLEARANCE = 0.15  # of it, from every object: nearer, a thing that fills the picture is passed in one step
 _STEPS = 40  # of a way on which its end is looked for
 
 
