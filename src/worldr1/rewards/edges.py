@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
 _TEXTURE = 0.03  # difference of luminance between neighbours
-_WINDOW = 5  # pixels a side of the structure tensor
 _REACH = 32  # near is a 32nd of the shorter side
 _SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
@@ -52,14 +51,3 @@ def near_texture(video: Tensor) -> Tensor:
     found = _textured(video)
     reach = max(1, min(found.shape[-2:]) // _REACH)
     return interpolate(max_pool2d(found, 2 * reach + 1, 1, reach), video.shape[-2:], mode="nearest").bool()
-
-
-def corners(edges: Tensor, least: float) -> Tensor:
-    """Pixels ``[n, h, w]`` around which `gradient` ``[n, h, w, 2]`` has two directions (Shi & Tomasi 1994): a straight
-    edge looks the same when it slides along itself, as a horizon does under a pan. ``least`` is the smaller eigenvalue
-    of the structure tensor, of squared gradients."""
-    x, y = edges.unbind(-1)
-    xx, yy, xy = avg_pool2d(torch.stack([x * x, y * y, x * y], 1), _WINDOW, 1, _WINDOW // 2).unbind(1)
-    half = (xx + yy) / 2
-    smaller: Tensor = half - (half**2 - (xx * yy - xy**2)).clamp(min=0).sqrt()
-    return smaller > least

@@ -18,7 +18,8 @@ from worldr1.types import Prompt
 _BINS = 16
 _CLIPPED = 0.02  # distance from black or white within which a value counts as clipped
 _SAME_COLOUR = 0.12  # mean absolute difference of RGB
-_CUT, _CUT_STEPS, _LEAST_FOUND = 0.6, 3, 0.05
+_CUT, _CUT_STEPS = 0.6, 3
+_LOST, _FOUND = 0.05, 0.2  # usual shares found again: noise has at most .044, a honest pan of 62 degrees .44
 _FAST = 0.1  # of the picture's width
 _DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
 
@@ -58,8 +59,10 @@ def continuity_guard(evidence: Evidence) -> TermResult:
     """Cut detector: the step with the least share of pixels found again, against .6 of the clip's usual share.
 
     A pixel is found again where the flow leads to its colour. A hard cut loses most pixels at once; fast motion loses
-    many at every step. Steps in which the prompt's own camera turns by more than a tenth of the picture do not count:
-    there the flow may lose an honest picture. Abstains with fewer than three steps: then no share is usual.
+    many at every step; noise loses them all, and has 0 where a twentieth or less is usual, which rises to what it is
+    otherwise at a fifth. Steps in which the prompt's own camera turns by more than a tenth of the picture are not held
+    against the usual one: there the flow may lose an honest picture. Abstains with fewer than three steps: then no
+    share is usual.
     """
     b, f, _, h, w = evidence.video.shape
     now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
@@ -67,9 +70,10 @@ def continuity_guard(evidence: Evidence) -> TermResult:
     same = (sample(following, landing) - now).abs().mean(1) < _SAME_COLOUR
     found = (same & evidence.visible_flow().flatten(0, 1)).float().mean((-1, -2)).view(b, f - 1)
     usual, least = found.median(dim=1).values, found.where(~_turns_fast(evidence), torch.inf).amin(1)
-    value = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
-    told = (usual > _LEAST_FOUND) & (f > _CUT_STEPS) & least.isfinite()
-    return TermResult(value, told, "too little is found again from step to step")
+    cut = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
+    shows = ((usual - _LOST) / (_FOUND - _LOST)).clamp(0, 1)
+    told = torch.full_like(usual, f > _CUT_STEPS, dtype=torch.bool)
+    return TermResult(cut * shows, told, "too few frames to tell what is found again from step to step")
 
 
 def _turns_fast(evidence: Evidence) -> Tensor:

@@ -6,21 +6,26 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
 
+from worldr1.geometry.camera import lift, pixel_grid, project, transform
 from worldr1.geometry.rigid import rotation_angle_deg
-from worldr1.rewards.edges import corners, gradient, reduced
+from worldr1.rewards.edges import gradient, reduced
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath
 
-# least of `edges.gradient`, and of `edges.corners`: grain is among the faint edges, and hides those that stay
-_STRONG, _FAINT = (0.03, 2e-4), (0.014, 5e-5)
-_SAME = 0.5  # change of a gradient, relative to it, below which it is the same edge
-_OLD, _NEW = 0.42, 0.28  # shares of edges that stayed in place: of a frozen or repeated picture; of a camera that moves
-_FEWEST = 40  # edge pixels; of a bare picture a few that stay prove nothing
+_WINDOW = 5  # pixels a side of a patch
+_PATCHES = 32  # a side of the picture, about
+# least mean square of a patch's `edges.gradient`: grain is among what is faint, and hides that the rest stays
+_STRONG, _FAINT = 0.03**2, 0.01**2
+_TWO_WAYS = 0.1  # smaller over larger eigenvalue of the structure tensor
+_ALIKE, _AS_STEEP = 0.9, 2.0  # correlation of gradients, and ratio of their mean squares at most, of the same patch
+_NEW, _HELD = 0.035, 0.06  # shares of patches that stay: of a camera that moves; of a frozen or repeated picture
+_FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
 _FAR = 0.5  # of the largest change of view that the prompt asks for
-_WORST_SHARE = 0.25  # of the pairs of frames that are that far apart
-_LEAST_PX = 3.0  # that a change of view must move the picture, or edges seem to stay
+_LEAST_PX = 2.0  # that the asked camera moves a patch by, or it seems to stay
+_LEAST_SHARE = 0.1  # of the picture that it must move
 _REASON = "the prompt names no camera path of this length, or one that hardly moves the picture"
 
 
@@ -33,25 +38,50 @@ def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
     return apart
 
 
-def _stayed(edges: Tensor, first: Tensor, second: Tensor, least: tuple[float, float]) -> Tensor:
-    """Share ``[n]`` of the edges of pairs of frames (gradients ``[f, h, w, 2]``) that are the same in both, where edges
-    of two directions meet."""
-    a, b, corner = edges[first], edges[second], corners(edges, least[1])
-    strength = torch.maximum(a.norm(dim=-1), b.norm(dim=-1))
-    edge = (strength > least[0]) & (corner[first] | corner[second])
-    same = edge & ((a - b).norm(dim=-1) < _SAME * strength)
-    share: Tensor = same.float().sum((1, 2)) / edge.float().sum((1, 2)).clamp(min=_FEWEST)
-    return share
+def _must_move(camera: CameraPath, depth_m: Tensor, K: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Pixels ``[n, h, w]`` of first frames that the asked camera moves by `_LEAST_PX` until the second ones, by depth
+    ``[f, h, w]``: clouds and hills stay where they are under a camera that travels."""
+    c2w = camera.relative().to(depth_m)
+    K = K.expand(len(first), 3, 3)
+    points = transform(torch.linalg.inv(c2w[second]) @ c2w[first], lift(depth_m[first], K))
+    h, w = depth_m.shape[1:]
+    moved = (project(points, K) - pixel_grid(h, w, depth_m)).norm(dim=-1)
+    must: Tensor = (moved > _LEAST_PX) | (points[..., 2] <= 0)
+    return must
+
+
+def _patches(values: Tensor) -> Tensor:
+    """Means over patches of ``[n, h, w]``: ``[n, rows, columns]``."""
+    return avg_pool2d(values[:, None], _WINDOW, max(1, min(values.shape[1:]) // _PATCHES))[:, 0]
+
+
+def _held(edges: Tensor, first: Tensor, second: Tensor, must: Tensor, least: float) -> Tensor:
+    """Share of the patches that ``must`` ``[n, h, w]`` move between frames with gradients ``[f, h, w, 2]``, and did
+    not: mean over the pairs.
+
+    Patches count that have gradients in two directions (Shi & Tomasi 1994): a straight edge looks the same when it
+    slides along itself, as a horizon does under a pan.
+    """
+    x, y = edges.unbind(-1)
+    xx, yy, xy = _patches(x * x), _patches(y * y), _patches(x * y)
+    energy, spread = xx + yy, ((xx - yy) ** 2 / 4 + xy**2).sqrt()
+    told = (energy > least) & (energy / 2 - spread > _TWO_WAYS * (energy / 2 + spread))
+    a, b = energy[first], energy[second]
+    alike = _patches((edges[first] * edges[second]).sum(-1)) > _ALIKE * (a * b).sqrt()
+    same = alike & (a < _AS_STEEP * b) & (b < _AS_STEEP * a)
+    counted = (told[first] | told[second]) & (_patches(must.to(edges)) > 0.5)
+    share = (same & counted).float().sum((1, 2)) / counted.float().sum((1, 2)).clamp(min=_FEWEST)
+    return share.mean()
 
 
 def novelty_guard(evidence: Evidence) -> TermResult:
-    """1 where at most 28 % of the picture's edges stay in place, falling to 0 at 42 %, over frames that are asked to be
-    seen from elsewhere.
+    """1 where at most 3.5 % of what the asked camera must move stays in place, falling to 0 at 6 %.
 
     Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
-    the quarter in which most stayed decides, of strong edges or of faint ones, at the picture's own size or reduced to
-    64 pixels. A held picture, a loop and a background that stands still behind moving objects repeat themselves there,
-    whatever flow and depth make of them. Abstains without a prompt's camera.
+    their mean decides, of patches with strong gradients or with faint ones, at the picture's own size or reduced to
+    64 pixels. What moves in front of a background that stands still covers some of it; a patch that happens to look
+    like the one that was there is rare. A held picture and a loop repeat themselves too, whatever flow and depth make
+    of them. Abstains without a prompt's camera.
     """
     b, f = evidence.video.shape[:2]
     # at its own size and reduced: small things stay in the one, in the other grain does not hide that they do
@@ -64,11 +94,13 @@ def novelty_guard(evidence: Evidence) -> TermResult:
         if prompt is None or prompt.camera is None or len(prompt.camera.c2w) != f:
             continue
         apart = _views_apart(prompt.camera, distance[i])
-        if float(_FAR * apart.max() * evidence.K[i, 0, 0]) < _LEAST_PX:
-            continue
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
-        shares = [_stayed(edges[i], first, second, least) for edges in scales for least in (_STRONG, _FAINT)]
-        stayed = torch.stack(shares).amax(0)
-        worst = stayed.topk(max(1, round(_WORST_SHARE * len(stayed)))).values.mean()
-        values[i], told[i] = ((_OLD - worst) / (_OLD - _NEW)).clamp(0, 1), True
+        must = _must_move(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
+        if must.float().mean() < _LEAST_SHARE:
+            continue
+        held = []
+        for edges in scales:
+            of_size = interpolate(must[:, None].to(edges), edges.shape[2:4], mode="area")[:, 0]
+            held += [_held(edges[i], first, second, of_size, least) for least in (_STRONG, _FAINT)]
+        values[i], told[i] = ((_HELD - torch.stack(held).amax()) / (_HELD - _NEW)).clamp(0, 1), True
     return TermResult(values, told, _REASON)

@@ -11,7 +11,7 @@ from worldr1.geometry.camera import pixel_grid, sample
 from worldr1.rewards.edges import textured
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import TermResult, masked_mean
-from worldr1.rewards.tracks import expected, followed, spread_starts
+from worldr1.rewards.tracks import expected, followed
 
 SATURATION = 0.006  # of the image diagonal; small frames are noisier than the .0006-.0012 of large ones
 _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be found better
@@ -62,29 +62,39 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
       saturating at .3 % of the diagonal); needs depth that is right.
 
     Flow is followed for a third of the clip, where noise has grown less than parallax; of five such stretches the
-    median counts for colours. One stretch is proof enough by geometry, also a third as long, as a camera that turns
-    fast loses sight of everything sooner. Abstains where no stretch of a third can be followed, as what is not seen in
-    a short one may still be there, and where the prompt asks for a fixed camera or for one that turns on the spot.
+    median counts for colours. A camera that turns fast loses sight of everything sooner: then a third of the stretch
+    is looked at in its place. One stretch of either length is proof enough by geometry. Abstains where no stretch of a
+    third can be followed, as what is not seen in a short one may still be there, and where the prompt asks for a fixed
+    camera or for one that turns on the spot.
     """
     f = evidence.video.shape[1]
-    detail, long = textured(evidence.video), max(1, f // 3)
-    colours, proofs, told = [], [], torch.zeros(len(evidence.video), dtype=torch.bool, device=evidence.video.device)
-    for gap in sorted({max(1, long // 3), long}):
-        short = ((t, t + gap, *followed(evidence, t, gap)) for t in spread_starts(f, gap, 5))
-        for t, end, landing, trusted in evidence.thirds if gap == long else short:
-            followable = trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED
-            plane = _by_plane(landing, trusted)
-            proof = _nearer(landing, expected(evidence, t, end)[0], plane, trusted)
-            proofs.append(proof.where(followable, 0.0))
-            if gap == long:
-                told = told | followable
-                usable = detail[:, t] & trusted
-                share = _seen_off(evidence.video[:, t], evidence.video[:, end], landing, plane, usable)
-                colours.append(share.where(usable.flatten(1).sum(1) >= _LEAST_POINTS, torch.nan))
-    share = torch.stack(colours).nanmedian(0).values.nan_to_num(0.0)
+    short = max(1, f // 3 // 3)
+    shares, proofs, told = [], [], torch.zeros(len(evidence.video), dtype=torch.bool, device=evidence.video.device)
+    for start, end, landing, trusted in evidence.thirds:
+        middle = start + (end - start - short) // 2
+        by_colour, by_geometry, followable = _proofs(evidence, start, end, landing, trusted)
+        instead, other, _ = _proofs(evidence, middle, middle + short, *followed(evidence, middle, short))
+        shares.append(by_colour.where(by_colour.isfinite(), instead))
+        proofs += [by_geometry, other]
+        told = told | followable
+    share = torch.stack(shares).nanmedian(0).values.nan_to_num(0.0)
     seen = ((share - _USUAL_OFF) / _SATURATION_OFF).clamp(0, 1)
     proved = (torch.stack(proofs).amax(0) / _PROVED).clamp(max=1)
     return TermResult(torch.maximum(seen, proved), told & ~_on_the_spot(evidence), _UNSEEN)
+
+
+def _proofs(
+    evidence: Evidence, start: int, end: int, landing: Tensor, trusted: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Over one stretch, for each clip ``[b]``: the share of colours that flow finds better than a plane does, NaN where
+    too little can be followed; how much nearer depth and camera come; and whether enough of the picture is followed."""
+    followable = trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED
+    plane = _by_plane(landing, trusted)
+    usable = textured(evidence.video[:, start, None])[:, 0] & trusted
+    share = _seen_off(evidence.video[:, start], evidence.video[:, end], landing, plane, usable)
+    enough = followable & (usable.flatten(1).sum(1) >= _LEAST_POINTS)
+    proof = _nearer(landing, expected(evidence, start, end)[0], plane, trusted)
+    return share.where(enough, torch.nan), proof.where(followable, 0.0), followable
 
 
 def _nearer(landing: Tensor, resting: Tensor, plane: Tensor, trusted: Tensor) -> Tensor:
