@@ -245,6 +245,18 @@ def test_a_picture_gone_within_a_third_of_the_clip_tells_no_parallax() -> None:
     assert not parallax_seen_term(fast).applicable.any()
 
 
+def test_parallax_is_seen_in_single_steps_where_no_third_of_the_clip_can_be_followed() -> None:
+    evidence = clips("orbit")
+    lost, video = evidence.forward_px.clone(), evidence.video.clone()
+    lost[:, (0, 3, 6), ..., 0] += 2.0  # steps that do not lead back, one at least in every third but the last
+    video[:, FRAMES - 1 - FRAMES // 3 :] = 0.5  # which has nothing to tell parallax by
+    unmoved = torch.eye(4).expand_as(evidence.c2w)  # depth and camera prove nothing
+    steps = replace(evidence, forward_px=lost, video=video, c2w=unmoved)
+    assert min(numbers(parallax_seen_term, steps)) > 0.25
+    flat = replace(steps, video=torch.full_like(video, 0.5))
+    assert max(numbers(parallax_seen_term, flat)) == 0.0
+
+
 def test_a_zoom_is_no_rigid_motion() -> None:
     assert max(numbers(pose_divergence_term, clips("zoom"))) < 0.5
     assert max(numbers(held_out_view_term, clips("zoom"))) < 0.7
@@ -300,6 +312,15 @@ def test_a_cut_is_seen() -> None:
         asked = replace(cut, prompts=(Prompt("a scene", path, "", 0, {}),) * len(video))
         rise = [x - y for x, y in zip(numbers(continuity_guard, asked), numbers(continuity_guard, cut), strict=True)]
         assert (max(rise) == 0.0) if seen else (min(rise) > 0.1)
+
+
+def test_noise_is_no_continuous_picture_and_grain_is() -> None:
+    clean = clips("orbit")
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(clean.video.shape, generator=generator)
+    assert max(numbers(continuity_guard, estimated(clean, noise, clean.depth_m))) < 0.05
+    grainy = (clean.video + 0.03 * torch.randn(clean.video.shape, generator=generator)).clamp(0, 1)
+    assert min(numbers(continuity_guard, estimated(clean, grainy, clean.depth_m))) > 0.9
 
 
 def test_black_uniform_and_frozen_frames_are_seen() -> None:
