@@ -314,13 +314,19 @@ def test_a_cut_is_seen() -> None:
         assert (max(rise) == 0.0) if seen else (min(rise) > 0.1)
 
 
-def test_noise_is_no_continuous_picture_and_grain_is() -> None:
+@pytest.mark.parametrize("deviation", [0.05, 0.1, 0.25])
+def test_noise_of_any_contrast_is_no_continuous_picture(deviation: float) -> None:
     clean = clips("orbit")
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(clean.video.shape, generator=generator)
-    assert max(numbers(continuity_guard, estimated(clean, noise, clean.depth_m))) < 0.05
-    grainy = (clean.video + 0.03 * torch.randn(clean.video.shape, generator=generator)).clamp(0, 1)
-    assert min(numbers(continuity_guard, estimated(clean, grainy, clean.depth_m))) > 0.9
+    noise = 0.5 + deviation * torch.randn(clean.video.shape, generator=torch.Generator().manual_seed(0))
+    assert max(numbers(continuity_guard, estimated(clean, noise.clamp(0, 1), clean.depth_m))) < 0.1
+
+
+def test_grain_and_a_strobe_are_continuous() -> None:
+    clean = clips("orbit")
+    grain = 0.03 * torch.randn(clean.video.shape, generator=torch.Generator().manual_seed(0))
+    strobe = torch.tensor([1.0, 0.6] * FRAMES)[:FRAMES, None, None, None]
+    for video in ((clean.video + grain).clamp(0, 1), clean.video * strobe):
+        assert min(numbers(continuity_guard, estimated(clean, video, clean.depth_m))) > 0.8
 
 
 def test_black_uniform_and_frozen_frames_are_seen() -> None:

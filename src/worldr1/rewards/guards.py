@@ -19,7 +19,8 @@ _BINS = 16
 _CLIPPED = 0.02  # distance from black or white within which a value counts as clipped
 _SAME_COLOUR = 0.12  # mean absolute difference of RGB
 _CUT, _CUT_STEPS = 0.6, 3
-_LOST, _FOUND = 0.05, 0.2  # usual shares found again: noise has at most .044, a honest pan of 62 degrees .44
+# shares of the pixels: noise of any contrast has at most .104, an honest pan of 62 degrees in half a clip .44
+_OF_CONTRAST, _LOST, _SHOWN = 0.5, 0.1, 0.3
 _FAST = 0.1  # of the picture's width
 _DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
 
@@ -59,21 +60,32 @@ def continuity_guard(evidence: Evidence) -> TermResult:
     """Cut detector: the step with the least share of pixels found again, against .6 of the clip's usual share.
 
     A pixel is found again where the flow leads to its colour. A hard cut loses most pixels at once; fast motion loses
-    many at every step; noise loses them all, and has 0 where a twentieth or less is usual, which rises to what it is
-    otherwise at a fifth. Steps in which the prompt's own camera turns by more than a tenth of the picture are not held
-    against the usual one: there the flow may lose an honest picture. Abstains with fewer than three steps: then no
-    share is usual.
+    many at every step. Steps in which the prompt's own camera turns by more than a tenth of the picture are not held
+    against the usual one: there the flow may lose an honest picture. Where next to nothing is found at all, as in
+    noise, the guard is 0: a tenth of the pixels or less, to within half of the frame's contrast and at its brightness;
+    above .3 it does not punish. Abstains with fewer than three steps: then no share is usual.
     """
     b, f, _, h, w = evidence.video.shape
     now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
-    landing = pixel_grid(h, w, now) + evidence.forward_px.flatten(0, 1)
-    same = (sample(following, landing) - now).abs().mean(1) < _SAME_COLOUR
-    found = (same & evidence.visible_flow().flatten(0, 1)).float().mean((-1, -2)).view(b, f - 1)
+    there = sample(following, pixel_grid(h, w, now) + evidence.forward_px.flatten(0, 1))
+    seen = evidence.visible_flow().flatten(0, 1)
+    found = _found(there, now, seen, torch.full_like(now[:, 0, 0, 0], _SAME_COLOUR)).view(b, f - 1)
     usual, least = found.median(dim=1).values, found.where(~_turns_fast(evidence), torch.inf).amin(1)
     cut = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
-    shows = ((usual - _LOST) / (_FOUND - _LOST)).clamp(0, 1)
+    # noise of little contrast is of the same colour everywhere, and under a strobe nothing is
+    gain = now.mean((1, 2, 3)) / following.mean((1, 2, 3)).clamp(min=1e-3)
+    contrast = now.std((2, 3)).mean(1)
+    shown = _found(gain[:, None, None, None] * there, now, seen, (_OF_CONTRAST * contrast).clamp(max=_SAME_COLOUR))
+    shows = ((shown.view(b, f - 1).median(dim=1).values - _LOST) / (_SHOWN - _LOST)).clamp(0, 1)
     told = torch.full_like(usual, f > _CUT_STEPS, dtype=torch.bool)
     return TermResult(cut * shows, told, "too few frames to tell what is found again from step to step")
+
+
+def _found(there: Tensor, now: Tensor, seen: Tensor, tolerance: Tensor) -> Tensor:
+    """Share ``[n]`` of the pixels that are ``seen`` ``[n, h, w]`` and of the colour ``now`` ``[n, 3, h, w]`` to within
+    ``tolerance`` ``[n]`` of mean RGB."""
+    same = (there - now).abs().mean(1) <= tolerance[:, None, None]
+    return (same & seen).float().mean((-1, -2))
 
 
 def _turns_fast(evidence: Evidence) -> Tensor:

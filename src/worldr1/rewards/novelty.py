@@ -20,12 +20,13 @@ _PATCHES = 32  # a side of the picture, about
 # least mean square of a patch's `edges.gradient`: grain is among what is faint, and hides that the rest stays
 _STRONG, _FAINT = 0.03**2, 0.01**2
 _TWO_WAYS = 0.1  # smaller over larger eigenvalue of the structure tensor
-_ALIKE, _AS_STEEP = 0.9, 2.0  # correlation of gradients, and ratio of their mean squares at most, of the same patch
-_NEW, _HELD = 0.035, 0.06  # shares of patches that stay: of a camera that moves; of a frozen or repeated picture
+_ALIKE = 0.9  # correlation of the gradients of a patch that stays, however light and contrast change
+_MAY_STAY, _HELD = 0.035, 0.06  # shares of patches: of a camera that moves; of a frozen or repeated picture
 _FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
+_FEWEST_PAIRS, _PAIRS = 6, 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
-_LEAST_PX = 2.0  # that the asked camera moves a patch by, or it seems to stay
-_LEAST_SHARE = 0.1  # of the picture that it must move
+_LEAST_PX = 2.0  # of the compared picture that the asked camera moves a patch by, or it seems to stay
+_CLEAR_PX, _LEAST_SHARE = 4.0, 0.25  # that it must move a good part of the picture by
 _REASON = "the prompt names no camera path of this length, or one that hardly moves the picture"
 
 
@@ -38,16 +39,15 @@ def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
     return apart
 
 
-def _must_move(camera: CameraPath, depth_m: Tensor, K: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Pixels ``[n, h, w]`` of first frames that the asked camera moves by `_LEAST_PX` until the second ones, by depth
-    ``[f, h, w]``: clouds and hills stay where they are under a camera that travels."""
+def _moves_px(camera: CameraPath, depth_m: Tensor, K: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """How far ``[n, h, w]`` the asked camera moves pixels of first frames until the second ones, by depth
+    ``[f, h, w]``: hills stay where they are under a camera that travels."""
     c2w = camera.relative().to(depth_m)
     K = K.expand(len(first), 3, 3)
     points = transform(torch.linalg.inv(c2w[second]) @ c2w[first], lift(depth_m[first], K))
     h, w = depth_m.shape[1:]
-    moved = (project(points, K) - pixel_grid(h, w, depth_m)).norm(dim=-1)
-    must: Tensor = (moved > _LEAST_PX) | (points[..., 2] <= 0)
-    return must
+    moves: Tensor = (project(points, K) - pixel_grid(h, w, depth_m)).norm(dim=-1)
+    return moves.where(points[..., 2] > 0, torch.inf)
 
 
 def _patches(values: Tensor) -> Tensor:
@@ -55,9 +55,9 @@ def _patches(values: Tensor) -> Tensor:
     return avg_pool2d(values[:, None], _WINDOW, max(1, min(values.shape[1:]) // _PATCHES))[:, 0]
 
 
-def _held(edges: Tensor, first: Tensor, second: Tensor, must: Tensor, least: float) -> Tensor:
-    """Share of the patches that ``must`` ``[n, h, w]`` move between frames with gradients ``[f, h, w, 2]``, and did
-    not: mean over the pairs.
+def _stay(edges: Tensor, first: Tensor, second: Tensor, must: Tensor, least: float) -> Tensor:
+    """Share of the patches ``must`` ``[n, rows, columns]``, which the asked camera moves between frames with gradients
+    ``[f, h, w, 2]``, that are still there: mean over the pairs.
 
     Patches count that have gradients in two directions (Shi & Tomasi 1994): a straight edge looks the same when it
     slides along itself, as a horizon does under a pan.
@@ -66,11 +66,9 @@ def _held(edges: Tensor, first: Tensor, second: Tensor, must: Tensor, least: flo
     xx, yy, xy = _patches(x * x), _patches(y * y), _patches(x * y)
     energy, spread = xx + yy, ((xx - yy) ** 2 / 4 + xy**2).sqrt()
     told = (energy > least) & (energy / 2 - spread > _TWO_WAYS * (energy / 2 + spread))
-    a, b = energy[first], energy[second]
-    alike = _patches((edges[first] * edges[second]).sum(-1)) > _ALIKE * (a * b).sqrt()
-    same = alike & (a < _AS_STEEP * b) & (b < _AS_STEEP * a)
-    counted = (told[first] | told[second]) & (_patches(must.to(edges)) > 0.5)
-    share = (same & counted).float().sum((1, 2)) / counted.float().sum((1, 2)).clamp(min=_FEWEST)
+    alike = _patches((edges[first] * edges[second]).sum(-1)) > _ALIKE * (energy[first] * energy[second]).sqrt()
+    counted = (told[first] | told[second]) & must
+    share = (alike & counted).float().sum((1, 2)) / counted.float().sum((1, 2)).clamp(min=_FEWEST)
     return share.mean()
 
 
@@ -95,12 +93,16 @@ def novelty_guard(evidence: Evidence) -> TermResult:
             continue
         apart = _views_apart(prompt.camera, distance[i])
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
-        must = _must_move(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
-        if must.float().mean() < _LEAST_SHARE:
+        every = max(1, math.ceil(len(first) / _PAIRS))
+        first, second = first[::every], second[::every]
+        moves = _moves_px(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
+        if len(first) < _FEWEST_PAIRS or not (moves > _CLEAR_PX).float().mean() >= _LEAST_SHARE:
             continue
-        held = []
+        stay = []
         for edges in scales:
-            of_size = interpolate(must[:, None].to(edges), edges.shape[2:4], mode="area")[:, 0]
-            held += [_held(edges[i], first, second, of_size, least) for least in (_STRONG, _FAINT)]
-        values[i], told[i] = ((_HELD - torch.stack(held).amax()) / (_HELD - _NEW)).clamp(0, 1), True
+            size = edges.shape[2:4]
+            here = interpolate(moves[:, None], size, mode="nearest")[:, 0] * (size[1] / moves.shape[2])
+            must = _patches((here > _LEAST_PX).to(edges)) > 0.5
+            stay += [_stay(edges[i], first, second, must, least) for least in (_STRONG, _FAINT)]
+        values[i], told[i] = ((_HELD - torch.stack(stay).amax()) / (_HELD - _MAY_STAY)).clamp(0, 1), True
     return TermResult(values, told, _REASON)

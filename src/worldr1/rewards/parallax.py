@@ -74,7 +74,7 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
         middle = start + (end - start - short) // 2
         by_colour, by_geometry, followable = _proofs(evidence, start, end, landing, trusted)
         instead, other, _ = _proofs(evidence, middle, middle + short, *followed(evidence, middle, short))
-        shares.append(by_colour.where(by_colour.isfinite(), instead))
+        shares.append(by_colour.where(followable, instead))
         proofs += [by_geometry, other]
         told = told | followable
     share = torch.stack(shares).nanmedian(0).values.nan_to_num(0.0)
