@@ -27,7 +27,7 @@ _FEWEST_PAIRS, _PAIRS = 6, 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
 _LEAST_PX = 2.0  # of the compared picture that the asked camera moves a patch by, or it seems to stay
 _CLEAR_PX, _LEAST_SHARE = 4.0, 0.25  # that it must move a good part of the picture by
-_REASON = "the prompt names no camera path of this length, or one that hardly moves the picture"
+_REASON = "the prompt names no camera path of this length, one that hardly moves the picture, or of too few frames"
 
 
 def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
@@ -75,11 +75,13 @@ def _stay(edges: Tensor, first: Tensor, second: Tensor, must: Tensor, least: flo
 def novelty_guard(evidence: Evidence) -> TermResult:
     """1 where at most 3.5 % of what the asked camera must move stays in place, falling to 0 at 6 %.
 
-    Pairs of frames count whose views by the prompt's own camera differ at least half as much as any two of the path;
-    their mean decides, of patches with strong gradients or with faint ones, at the picture's own size or reduced to
-    64 pixels. What moves in front of a background that stands still covers some of it; a patch that happens to look
-    like the one that was there is rare. A held picture and a loop repeat themselves too, whatever flow and depth make
-    of them. Abstains without a prompt's camera.
+    That is of patches with gradients in two directions, by their correlation, at the picture's own size or reduced to
+    64 pixels; mean over pairs of frames whose views by the prompt's own camera differ at least half as much as any two
+    of the path. A background that stands still is seen between what moves in front of it, and a held picture or a loop
+    repeats itself, whatever flow and depth make of them. So does what is honestly fixed to the camera, a line of text
+    or a bonnet: such a clip gets 0 too. A background that slides, and heavy grain on one, are not seen here.
+
+    Abstains without a prompt's camera, where that hardly moves the picture, and with too few frames to compare.
     """
     b, f = evidence.video.shape[:2]
     # at its own size and reduced: small things stay in the one, in the other grain does not hide that they do
