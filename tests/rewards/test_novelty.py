@@ -13,7 +13,7 @@ import torch
 from rewards.general import FRAMES, evidence_of, orbit, pan_away_and_return, push, render, scene
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.novelty import novelty_guard
-from worldr1.types import Prompt
+from worldr1.types import CameraPath, Prompt
 from worldr1.worlds.render import camera_of
 
 PATHS: dict[str, Callable[[], np.ndarray]] = {"orbit": orbit, "push": push, "return": pan_away_and_return}
@@ -116,3 +116,20 @@ def split(far_m: float) -> Evidence:
 def test_hills_far_away_may_stay_where_they_are_and_a_wall_nearby_may_not() -> None:
     assert novelty(split(far_m=1000.0)) == [1.0, 1.0]
     assert novelty(split(far_m=4.0)) == [0.0, 0.0]
+
+
+def board(step_px: float) -> Evidence:
+    """A chequered wall with a period of 16 pixels, that slides as it does for a camera asked to go by two a frame."""
+    evidence = asked("push")
+    columns, rows = torch.arange(64), torch.arange(64)[:, None]
+    seen = torch.stack([(columns + step_px * t) // 8 % 2 for t in range(FRAMES)])[:, None, None, :]
+    video = 0.3 + 0.4 * (seen + rows // 8).remainder(2).expand_as(evidence.video)
+    c2w = torch.eye(4).repeat(FRAMES, 1, 1)
+    c2w[:, 0, 3] = torch.arange(FRAMES) * 2 * 5.0 / float(evidence.K[0, 0, 0])
+    prompt = Prompt("a wall", CameraPath(c2w, evidence.K[:1].expand(FRAMES, 3, 3)))
+    return replace(evidence, video=video, depth_m=torch.full_like(evidence.depth_m, 5.0), prompts=(prompt,) * 2)
+
+
+def test_a_board_that_moves_by_its_period_is_not_held() -> None:
+    assert novelty(board(step_px=2.0)) == [1.0, 1.0]
+    assert novelty(board(step_px=0.0)) == [0.0, 0.0]

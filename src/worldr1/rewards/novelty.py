@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from worldr1.geometry.camera import lift, pixel_grid, project, transform
+from worldr1.geometry.camera import lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import rotation_angle_deg
 from worldr1.rewards.edges import gradient, reduced
 from worldr1.rewards.evidence import Evidence
@@ -19,13 +19,17 @@ _WINDOW = 5  # pixels a side of a patch
 _PATCHES = 32  # a side of the picture, about
 # least mean square of a patch's `edges.gradient`: grain is among what is faint, and hides that the rest stays
 _STRONG, _FAINT = 0.03**2, 0.01**2
-_TWO_WAYS = 0.1  # smaller over larger eigenvalue of the structure tensor
 _ALIKE = 0.9  # correlation of the gradients of a patch that stays, however light and contrast change
-_MAY_STAY, _HELD = 0.035, 0.06  # shares of patches: of a camera that moves; of a frozen or repeated picture
+_OTHER = 0.5  # correlation below which another patch is told apart
+# of its way, as depth is estimated: from where a patch would have come, and where it would go
+_WAYS = (-1.4, -1.0, -0.7, 0.7, 1.0, 1.4)
+_TWO_WAYS = 0.1  # smaller over larger eigenvalue of the structure tensor
+_MAY_STAY, _HELD = 0.025, 0.045  # shares of patches: of a camera that moves; of a frozen or repeated picture
 _FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
 _FEWEST_PAIRS, _PAIRS = 6, 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
 _LEAST_PX = 2.0  # of the compared picture that the asked camera moves a patch by, or it seems to stay
+_GONE_PX = 1e4  # behind the camera
 _CLEAR_PX, _LEAST_SHARE = 4.0, 0.25  # that it must move a good part of the picture by
 _REASON = "the prompt names no camera path of this length, one that hardly moves the picture, or of too few frames"
 
@@ -39,15 +43,15 @@ def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
     return apart
 
 
-def _moves_px(camera: CameraPath, depth_m: Tensor, K: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """How far ``[n, h, w]`` the asked camera moves pixels of first frames until the second ones, by depth
+def _moves(camera: CameraPath, depth_m: Tensor, K: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """How the asked camera moves pixels ``[n, h, w, 2]`` of first frames until the second ones, by depth
     ``[f, h, w]``: hills stay where they are under a camera that travels."""
     c2w = camera.relative().to(depth_m)
     K = K.expand(len(first), 3, 3)
     points = transform(torch.linalg.inv(c2w[second]) @ c2w[first], lift(depth_m[first], K))
     h, w = depth_m.shape[1:]
-    moves: Tensor = (project(points, K) - pixel_grid(h, w, depth_m)).norm(dim=-1)
-    return moves.where(points[..., 2] > 0, torch.inf)
+    moves: Tensor = project(points, K) - pixel_grid(h, w, depth_m)
+    return moves.where(points[..., 2:] > 0, _GONE_PX)
 
 
 def _patches(values: Tensor) -> Tensor:
@@ -55,31 +59,46 @@ def _patches(values: Tensor) -> Tensor:
     return avg_pool2d(values[:, None], _WINDOW, max(1, min(values.shape[1:]) // _PATCHES))[:, 0]
 
 
-def _stay(edges: Tensor, first: Tensor, second: Tensor, must: Tensor, least: float) -> Tensor:
-    """Share of the patches ``must`` ``[n, rows, columns]``, which the asked camera moves between frames with gradients
-    ``[f, h, w, 2]``, that are still there: mean over the pairs.
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Of the gradients ``[n, h, w, 2]`` of patches: ``[n, rows, columns]``."""
+    squares = _patches((a * a).sum(-1)) * _patches((b * b).sum(-1))
+    return _patches((a * b).sum(-1)) / squares.clamp(min=1e-12).sqrt()
 
-    Patches count that have gradients in two directions (Shi & Tomasi 1994): a straight edge looks the same when it
-    slides along itself, as a horizon does under a pan.
+
+def _stay(edges: Tensor, first: Tensor, second: Tensor, moves: Tensor) -> Tensor:
+    """Share of the patches that go by ``moves`` ``[n, h, w, 2]`` between frames with gradients ``[f, h, w, 2]``, and
+    are still there: mean over the pairs, of strong patches or of faint ones, the larger.
+
+    Patches count that have gradients in two directions (Shi & Tomasi 1994), and look different from what there is one
+    move away: a straight edge that slides along itself, as a horizon does under a pan, ripples that run along the way
+    and boards that move by their period look the same.
     """
+    h, w = edges.shape[1:3]
+    now, image = edges[first], edges[first].permute(0, 3, 1, 2)
+    counted = _patches((moves.norm(dim=-1) > _LEAST_PX).to(edges)) > 0.5
+    for way in _WAYS:  # outside of the picture there are no gradients, and nothing is alike
+        there = sample(image, pixel_grid(h, w, edges) + way * moves).permute(0, 2, 3, 1)
+        counted &= _correlation(there, now) < _OTHER
+    stays = counted & (_correlation(now, edges[second]) > _ALIKE)
     x, y = edges.unbind(-1)
     xx, yy, xy = _patches(x * x), _patches(y * y), _patches(x * y)
     energy, spread = xx + yy, ((xx - yy) ** 2 / 4 + xy**2).sqrt()
-    told = (energy > least) & (energy / 2 - spread > _TWO_WAYS * (energy / 2 + spread))
-    alike = _patches((edges[first] * edges[second]).sum(-1)) > _ALIKE * (energy[first] * energy[second]).sqrt()
-    counted = (told[first] | told[second]) & must
-    share = (alike & counted).float().sum((1, 2)) / counted.float().sum((1, 2)).clamp(min=_FEWEST)
-    return share.mean()
+    two_ways, shares = energy / 2 - spread > _TWO_WAYS * (energy / 2 + spread), []
+    for least in (_STRONG, _FAINT):
+        told = two_ways & (energy > least)
+        here = counted & (told[first] | told[second])
+        shares.append(((stays & here).float().sum((1, 2)) / here.float().sum((1, 2)).clamp(min=_FEWEST)).mean())
+    return torch.stack(shares).amax()
 
 
 def novelty_guard(evidence: Evidence) -> TermResult:
-    """1 where at most 3.5 % of what the asked camera must move stays in place, falling to 0 at 6 %.
+    """1 where at most 2.5 % of what the asked camera must move stays in place, falling to 0 at 4.5 %.
 
-    That is of patches with gradients in two directions, by their correlation, at the picture's own size or reduced to
-    64 pixels; mean over pairs of frames whose views by the prompt's own camera differ at least half as much as any two
-    of the path. A background that stands still is seen between what moves in front of it, and a held picture or a loop
-    repeats itself, whatever flow and depth make of them. So does what is honestly fixed to the camera, a line of text
-    or a bonnet: such a clip gets 0 too. A background that slides, and heavy grain on one, are not seen here.
+    That is of patches, by the correlation of their gradients, at the picture's own size or reduced to 64 pixels; mean
+    over pairs of frames whose views by the prompt's own camera differ at least half as much as any two of the path. A
+    background that stands still is seen between what moves in front of it, and a held picture or a loop repeats
+    itself, whatever flow and depth make of them. So does what is honestly fixed to the camera, a line of text or a
+    bonnet: such a clip gets 0 too. A background that slides, and heavy grain on one, are not seen here.
 
     Abstains without a prompt's camera, where that hardly moves the picture, and with too few frames to compare.
     """
@@ -97,14 +116,13 @@ def novelty_guard(evidence: Evidence) -> TermResult:
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
         every = max(1, math.ceil(len(first) / _PAIRS))
         first, second = first[::every], second[::every]
-        moves = _moves_px(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
-        if len(first) < _FEWEST_PAIRS or not (moves > _CLEAR_PX).float().mean() >= _LEAST_SHARE:
+        moves = _moves(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
+        if len(first) < _FEWEST_PAIRS or not (moves.norm(dim=-1) > _CLEAR_PX).float().mean() >= _LEAST_SHARE:
             continue
         stay = []
         for edges in scales:
             size = edges.shape[2:4]
-            here = interpolate(moves[:, None], size, mode="nearest")[:, 0] * (size[1] / moves.shape[2])
-            must = _patches((here > _LEAST_PX).to(edges)) > 0.5
-            stay += [_stay(edges[i], first, second, must, least) for least in (_STRONG, _FAINT)]
+            here = interpolate(moves.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
+            stay.append(_stay(edges[i], first, second, here * (size[1] / moves.shape[2])))
         values[i], told[i] = ((_HELD - torch.stack(stay).amax()) / (_HELD - _MAY_STAY)).clamp(0, 1), True
     return TermResult(values, told, _REASON)
