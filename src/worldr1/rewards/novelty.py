@@ -97,7 +97,7 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     That is of patches, by the correlation of their gradients, at the picture's own size or reduced to 64 pixels; mean
     over pairs of frames whose views by the prompt's own camera differ at least half as much as any two of the path. A
     background that stands still is seen between what moves in front of it, and a held picture or a loop repeats
-    itself, whatever flow and depth make of them. So does what is honestly fixed to the camera, a line of text or a
+    itself, whatever flow and depth make of them. So does what is honestly fixed to the camera, a timestamp or a
     bonnet: such a clip gets 0 too. A background that slides, and heavy grain on one, are not seen here.
 
     Abstains without a prompt's camera, where that hardly moves the picture, and with too few frames to compare.
