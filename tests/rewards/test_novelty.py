@@ -38,6 +38,8 @@ def test_a_camera_that_travels_shows_something_new(path: str) -> None:
     assert novelty(evidence) == [1.0, 1.0]
     held = replace(evidence, video=evidence.video[:, :1].expand_as(evidence.video))
     assert novelty(held) == [0.0, 0.0]
+    fading = torch.linspace(1.0, 0.3, FRAMES)[:, None, None, None]
+    assert novelty(replace(held, video=held.video * fading)) == [0.0, 0.0]
     to_and_fro = [min(t % 6, 6 - t % 6) for t in range(FRAMES)]
     assert novelty(replace(evidence, video=evidence.video[:, to_and_fro])) == [0.0, 0.0]
 
