@@ -28,7 +28,6 @@ _MAY_STAY, _HELD = 0.025, 0.045  # shares of patches: of a camera that moves; of
 _FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
 _FEWEST_PAIRS, _PAIRS = 6, 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
-_LEAST_PX = 2.0  # of the compared picture that the asked camera moves a patch by, or it seems to stay
 _GONE_PX = 1e4  # behind the camera
 _CLEAR_PX, _LEAST_SHARE = 4.0, 0.25  # that it must move a good part of the picture by
 _REASON = "the prompt names no camera path of this length, one that hardly moves the picture, or of too few frames"
@@ -70,16 +69,16 @@ def _stay(edges: Tensor, first: Tensor, second: Tensor, moves: Tensor) -> Tensor
     are still there: mean over the pairs, of strong patches or of faint ones, the larger.
 
     Patches count that have gradients in two directions (Shi & Tomasi 1994), and look different from what there is one
-    move away: a straight edge that slides along itself, as a horizon does under a pan, ripples that run along the way
-    and boards that move by their period look the same.
+    move away: what hardly moves, a straight edge that slides along itself, as a horizon does under a pan, ripples that
+    run along the way and boards that move by their period look the same.
     """
     h, w = edges.shape[1:3]
     now, image = edges[first], edges[first].permute(0, 3, 1, 2)
-    counted = _patches((moves.norm(dim=-1) > _LEAST_PX).to(edges)) > 0.5
+    stays = _correlation(now, edges[second]) > _ALIKE
+    counted = torch.ones_like(stays)
     for way in _WAYS:  # outside of the picture there are no gradients, and nothing is alike
         there = sample(image, pixel_grid(h, w, edges) + way * moves).permute(0, 2, 3, 1)
         counted &= _correlation(there, now) < _OTHER
-    stays = counted & (_correlation(now, edges[second]) > _ALIKE)
     x, y = edges.unbind(-1)
     xx, yy, xy = _patches(x * x), _patches(y * y), _patches(x * y)
     energy, spread = xx + yy, ((xx - yy) ** 2 / 4 + xy**2).sqrt()
