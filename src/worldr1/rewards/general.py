@@ -76,14 +76,16 @@ def make_general_reward(
     base: Mapping[str, float] | None = None,
     floors: Mapping[str, Floor] | None = None,
     cache: Path | None = None,
+    both_hands: bool = True,
 ) -> WorldReward:
     """Every term of `GENERAL`, and what the options add, on estimators of `estimators.registry`.
 
     ``segments`` (ids of objects, from whatever knows them) adds the terms `OF_OBJECTS`, and whole objects to what the
     reappearance term looks for; ``features`` joins that term, ``perceptual`` the held-out view; ``judge`` with ``base``
     (its answers about the base model's samples, `semantic.calibrate`) adds the semantic term; ``floors`` adds guards by
-    name. Answers of depth, flow and features are kept in ``cache``. Raises as the registry does, and ``ValueError`` for
-    a judge without ``base``, features without segments or an unknown guard.
+    name. Answers of depth, flow and features are kept in ``cache``. ``both_hands`` measures every clip and its mirror
+    image, which takes twice the time and a part of the estimators' error out of comparisons. Raises as the registry
+    does, and ``ValueError`` for a judge without ``base``, features without segments or an unknown guard.
     """
     terms = GENERAL | (OF_OBJECTS if segments is not None else {})
     if features is not None and segments is None:
@@ -106,4 +108,5 @@ def make_general_reward(
         make_flow(flow, cache),
         segments,
         refine_camera=True,
+        both_hands=both_hands,
     )

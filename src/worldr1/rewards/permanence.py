@@ -31,17 +31,20 @@ def _blobs(share: Tensor) -> Tensor:
     return whole.mean((1, 2))
 
 
-def _nearest_colour(source: Tensor, target: Tensor, landing: Tensor) -> Tensor:
-    """Least colour difference ``[b, h, w]`` of ``source`` to ``target``, ``[b, 3, h, w]``, around ``landing``."""
+def _strange(source: Tensor, target: Tensor, landing: Tensor, here: Tensor) -> Tensor:
+    """How unlike ``source`` the nearest colour of ``target``, ``[b, 3, h, w]``, around ``landing`` is, in [0, 1]; 0 but
+    ``here``, ``[b, h, w]``."""
     radius = _REACH * min(source.shape[-2:])
-    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1).tolist()
-    best = torch.full_like(source[:, 0], torch.inf)
-    for dx in steps:
-        for dy in steps:
-            if dx**2 + dy**2 <= radius**2:
-                seen = sample(target, landing + landing.new_tensor([dx, dy]))
-                best = torch.minimum(best, (seen - source).abs().mean(1))
-    return best
+    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1, device=landing.device)
+    offsets = torch.cartesian_prod(steps, steps)
+    offsets = offsets[offsets.norm(dim=1) <= radius, None]
+    best = (sample(target, landing) - source).abs().mean(1)
+    searched = here & (best > _SAME_COLOUR)  # the others are at home already
+    for own, colour, picture, place, where in zip(best, source, target, landing, searched, strict=True):
+        seen = sample(picture[None], (place[where] + offsets)[None])[0]  # [3, offsets, pixels]
+        own[where] = (seen - colour[:, None, where]).abs().mean(0).amin(0)
+    unlike: Tensor = ((best - _SAME_COLOUR) / (_OTHER_COLOUR - _SAME_COLOUR)).clamp(0, 1)
+    return unlike.where(here, 0.0)
 
 
 def permanence_term(evidence: Evidence) -> TermResult:
@@ -71,8 +74,7 @@ def permanence_term(evidence: Evidence) -> TermResult:
         target = evidence.video[:, j]
         light = within & (error.abs() < _SAME_SURFACE)
         source = relit(evidence.video[:, i], sample(target, landing), light)
-        strange = (_nearest_colour(source, target, landing) - _SAME_COLOUR) / (_OTHER_COLOUR - _SAME_COLOUR)
-        lost.append(_blobs(strange.clamp(0, 1).where(here, 0.0)))
+        lost.append(_blobs(_strange(source, target, landing, here)))
         enough.append(here.float().mean((1, 2)) >= _LEAST_SHARE)
     told = torch.stack(enough)
 

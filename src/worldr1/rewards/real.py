@@ -113,7 +113,14 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
         terms["sfm"] = sfm_term
     for name, measure in MEASURES.items():
         terms[name] = guards.floor_guard(measure, guards.Floor(default=level.floors[name]))
-    reward = WorldReward(terms, networks.depth, networks.flow, refine_camera=stack.general, camera=networks.camera)
+    reward = WorldReward(
+        terms,
+        networks.depth,
+        networks.flow,
+        refine_camera=stack.general,
+        camera=networks.camera,
+        both_hands=stack.general,
+    )
     return Downscaled(reward, stack.short_side)
 
 

@@ -41,6 +41,7 @@ class TermSpec:
     applies: Condition = always  # a term may abstain on top of this
     reason: str = ""  # why it abstains where it does not apply
     differentiable: bool = False  # with respect to video and depth; flow, camera and masks are held
+    mirrors: bool = True  # whether a clip's mirror image must have the same answer: not of a text that says "left"
 
 
 _FIXED = "the prompt asks for a fixed camera"
@@ -53,9 +54,9 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("flow", applies=camera_may_move, reason=_FIXED, differentiable=True),
         TermSpec("constancy", differentiable=True),
         TermSpec("camera"),
-        TermSpec("prompt"),
+        TermSpec("prompt", mirrors=False),
         TermSpec("epipolar", weight=3.0, applies=camera_may_move, reason=_FIXED),  # leans on neither depth nor camera
-        TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED),
+        TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED, mirrors=False),  # slow
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
         TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
         TermSpec("steadiness"),
@@ -68,7 +69,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("detail"),
         TermSpec("photometric"),
         TermSpec("smoothness"),
-        TermSpec("semantic", weight=0.5),
+        TermSpec("semantic", weight=0.5, mirrors=False),
         TermSpec("parallax", "gate", applies=camera_may_move, reason=_FIXED),
         TermSpec("sharpness", "guard", differentiable=True),
         TermSpec("motion", "guard"),

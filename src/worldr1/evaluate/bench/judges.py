@@ -59,7 +59,7 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
     for name, measure, share in _FLOORS:
         floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", share)
         terms[name] = floor_guard(measure, floor)
-    return WorldReward(terms, depth, flow, refine_camera=general)
+    return WorldReward(terms, depth, flow, refine_camera=general, both_hands=general)
 
 
 @cache  # both judges need it, and calibration takes seconds
