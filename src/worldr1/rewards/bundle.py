@@ -188,24 +188,23 @@ def _adjust_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K
     `_residual` and the last of `_jacobians` for all pixels, clip by clip and coordinate by coordinate: what is held at
     a time then stays near the processor, in a quarter of the time.
     """
-    clips = (_better_depth(*clip, edges) for clip in zip(range(len(K)), log_depth, prior, rays, w2c, K, strict=True))
-    return torch.stack(list(clips))
+    clips = [replace(edges, landing=edges.landing[i], trusted=edges.trusted[i]) for i in range(len(K))]
+    better = map(_better_depth, log_depth, prior, rays, w2c, K, clips)
+    return torch.stack(list(better))
 
 
-def _better_depth(
-    clip: int, log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
-) -> Tensor:
-    """`_adjust_depth` of one clip: ``[f, h, w]``."""
+def _better_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges) -> Tensor:
+    """`_adjust_depth` of one clip: everything, also of its edges, without the first axis."""
     depth = log_depth.exp().flatten(1)
     motion = w2c[edges.end] @ torch.linalg.inv(w2c[edges.start])
     turned = motion[:, :3, :3] @ rays[0].flatten(0, 1).mT  # [n, 3, pixels]: all frames have the clip's intrinsics
     t = motion[:, :3, 3, None].unbind(1)
     x, y, z = (depth[edges.start] * r + s for r, s in zip(turned.unbind(1), t, strict=True))
-    weight = edges.trusted[clip].flatten(1) * (z > _LEAST_M)
+    weight = edges.trusted.flatten(1) * (z > _LEAST_M)
     near = 1 / z.clamp(min=_LEAST_M)
     by_depth, error = [], []
     for place, focal, centre, along, landing in zip(
-        (x, y), K.diagonal()[:2], K[:2, 2], t[:2], edges.landing[clip].flatten(1, 2).unbind(-1), strict=True
+        (x, y), K.diagonal()[:2], K[:2, 2], t[:2], edges.landing.flatten(1, 2).unbind(-1), strict=True
     ):
         place *= near
         by_depth.append((place * t[2] - along) * near * focal)

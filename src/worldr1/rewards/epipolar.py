@@ -3,55 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.fundamental import Array, fit_fundamental, sampson_px
 from worldr1.rewards.term import TermResult
 from worldr1.rewards.tracks import followed, spread_starts
 
 _STEP_PX, _THIRD_PX = 0.35, 0.5  # that flow may be off, of a step and followed for a third of a clip,
 _SMALL_DIAGONAL_PX = 230.0  # in pictures up to this diagonal; in larger ones as much more
 _GRID = 4  # cells per side that must each be mostly rigid
-_SOLID_CELL = 0.5
+_SOLID_CELL, _LEAST_IN_CELL = 0.5, 4  # mean of what is in it; correspondences
 _LEAST_SHARE = 0.1  # of the picture that must be followed
 _LEAST_LENGTH = 2.0  # mean length of the flow over its error: anything shorter lies on every line
 _MOST_POINTS = 1500
 _REASON = "the flow is too short, or too little of it can be followed, to fit an epipolar geometry"
 
-Array = npt.NDArray[Any]
-
 
 def rigid_share(p: Array, q: Array, height: int, width: int, error_px: float) -> float:
-    """Share of correspondences ``[n, 2]`` on one epipolar geometry times the share of cells that it holds.
+    """How well correspondences ``[n, 2]`` lie on one epipolar geometry, times the share of cells that it holds.
 
-    Pixels, of which the correspondences may be wrong by ``error_px``; the geometry is fitted by MAGSAC++ (Barath et al.
-    2020).
+    Each counts 1/(1 + (r/e)²), r its Sampson distance and e the ``error_px`` that it may be wrong by; a cell is held
+    where the mean is a half, and by as much less as it is below. Nothing is counted by being in or out: of flow that is
+    about as wrong as the limit, that would be chance.
     """
-    cv2.setRNGSeed(0)
-    try:
-        F, mask = cv2.findFundamentalMat(p, q, cv2.USAC_MAGSAC, error_px, 0.999, 1000)
-    except cv2.error:  # OpenCV's answer when no sample yields a geometry
+    F = fit_fundamental(p, q, error_px)
+    if F is None:
         return 0.0
-    if F is None or mask is None:
-        return 0.0
-    inlier = mask.ravel() > 0
-    bins, limits = _GRID, [[0, height], [0, width]]
-    every, _, _ = np.histogram2d(p[:, 1], p[:, 0], bins=bins, range=limits)
-    good, _, _ = np.histogram2d(p[inlier, 1], p[inlier, 0], bins=bins, range=limits)
-    judged = every >= 4
-    return float(inlier.mean() * (good[judged] >= _SOLID_CELL * every[judged]).mean())
+    good = 1 / (1 + (sampson_px(F, p, q) / error_px) ** 2)
+    place, limits = (p[:, 1], p[:, 0]), [[0, height], [0, width]]
+    every, _, _ = np.histogram2d(*place, bins=_GRID, range=limits)
+    held, _, _ = np.histogram2d(*place, bins=_GRID, range=limits, weights=good)
+    judged = every >= _LEAST_IN_CELL
+    return float(good.mean() * np.minimum(held[judged] / every[judged] / _SOLID_CELL, 1).mean())
 
 
 def epipolar_term(evidence: Evidence) -> TermResult:
-    """The worse of two means of `rigid_share`, of five steps and, where the prompt lets nothing move by itself, of five
-    stretches of a third of the clip.
+    """Mean of `rigid_share` over five steps and, where the prompt lets nothing move by itself, over five stretches of
+    a third of the clip, half of it each.
 
     A step shows what breaks at once; what bends or creeps moves by less than the error of the flow in a step, and by
     pixels in a third of the clip, as honest movers do too. The flow is that which survives every round trip, near
@@ -63,9 +56,9 @@ def epipolar_term(evidence: Evidence) -> TermResult:
     shares, at_rest = [_rigid(evidence, steps, _STEP_PX)], evidence.at_rest()
     if f // 3 > 1 and bool(at_rest.any()):
         shares.append(_rigid(evidence, evidence.thirds, _THIRD_PX).where(at_rest, torch.nan))
-    worse = torch.stack(shares).nan_to_num(torch.inf).amin(0)
-    told = worse.isfinite()
-    return TermResult(worse.where(told, 0.0), told, _REASON)
+    mean = torch.stack(shares).nanmean(0)
+    told = mean.isfinite()
+    return TermResult(mean.where(told, 0.0), told, _REASON)
 
 
 def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, int, Tensor, Tensor]], error_px: float) -> Tensor:
