@@ -10,6 +10,7 @@ import pytest
 
 from worldr1.cli import main
 from worldr1.commands import validate
+from worldr1.commands.arguments import ValidateRewards
 from worldr1.evaluate.bench.bench import CLEAN, Row
 from worldr1.evaluate.bench.config import QUICK, BenchConfig
 
@@ -50,18 +51,27 @@ def test_it_judges_exact_and_estimated_side_by_side(tmp_path: Path, capsys: pyte
 
 
 def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> None:
-    assert (
-        main(
-            ["validate-rewards", "--estimated", "--scenes", "3", "--cells", "5", "--seed", "4", "--out", str(tmp_path)]
-        )
-        == 0
-    )
+    options = "--estimated --scenes 3 --cells 5 --outer-cells 2 --seed 4".split()
+    assert main(["validate-rewards", *options, "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "validation.json").read_text())
     assert list(result["judges"]) == ["estimated"]
-    assert result["bench"]["cells"] == 5
+    assert (result["bench"]["cells"], result["bench"]["outer_cells"]) == (5, 2)
     again = tmp_path / "again"
     assert main([*result["command"].split()[1:], "--out", str(again)]) == 0
     assert json.loads((again / "validation.json").read_text()) == result
+
+
+def test_an_interrupted_run_keeps_the_worlds_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(config: BenchConfig, names: Sequence[str], workers: int | None) -> Iterator[list[Row]]:
+        yield next(rows_of(config, names, workers))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(validate, "run_named", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        validate.run_validate(ValidateRewards(out=tmp_path, quick=True, estimated=True))
+    kept = [json.loads(line) for line in (tmp_path / "rows.jsonl.part").read_text().splitlines()]
+    assert {row["world"] for row in kept} == {QUICK.scenes - 1}
+    assert not (tmp_path / "validation.json").exists()
 
 
 def test_the_size_follows_the_stack_unless_it_is_given(tmp_path: Path) -> None:

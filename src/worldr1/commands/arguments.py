@@ -306,7 +306,8 @@ class Prompts:
 class ValidateRewards:
     """Put the reward to the test: clean rendered worlds against broken ones, hacks and hard positives.
 
-    Writes validation.json, validation.md, validation.svg and rows.jsonl, every clip's terms. Without a choice of
+    Writes validation.json, validation.md, validation.svg and rows.jsonl, every clip's terms; what an interrupted run
+    has of the last is kept in rows.jsonl.part. Without a choice of
     estimators the terms are judged on exact depth and flow and on estimated ones, side by side.
     """
 
@@ -316,6 +317,8 @@ class ValidateRewards:
     """How many worlds."""
     cells: Annotated[int | None, arg(metavar="INT")] = None
     """In how many worlds and paths each case is shown, at each of its severities; 12 by default."""
+    outer_cells: Annotated[int | None, arg(metavar="INT")] = None
+    """In how many of those at the mild and the strong severity; all by default."""
     size: Annotated[int | None, arg(metavar="INT")] = None
     """Height and width of the frames in pixels; 128 by default, 64 for the tiny stack."""
     oracle: Flag = False

@@ -35,20 +35,27 @@ def run_validate(arguments: Arguments) -> None:
         seed=arguments.seed,
         stack=arguments.stack,
         cells=config.cells if arguments.cells is None else arguments.cells,
+        outer_cells=arguments.outer_cells,
         size=config.size if arguments.size is None else arguments.size,
     )
     arguments.out.mkdir(parents=True, exist_ok=True)  # before an hour of work rather than after
     console = Console(stderr=True)
     rows: list[Row] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    # every clip's terms, so that another way to combine them needs no second run
+    file = arguments.out / "rows.jsonl"
+    with (
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
+        _part(file).open("w", encoding="utf-8") as kept,
+    ):
         task = bar.add_task("worlds", total=config.scenes)
         for part in run_named(config, names, arguments.workers):
             rows += part
+            kept.write(_lines(part))
+            kept.flush()  # an interrupted run keeps what it has
             bar.advance(task)
     rows.sort(key=lambda r: r.world)  # workers finish in any order
-    # every clip's terms, so that another way to combine them needs no second run
-    _write(arguments.out / "rows.jsonl", "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows))
+    _write(file, _lines(rows))
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
     summary = summarise(rows, dict.fromkeys(names, aggregate))
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
@@ -68,14 +75,23 @@ def run_validate(arguments: Arguments) -> None:
 
 def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) -> str:
     size = [*(["--quick"] if arguments.quick else [f"--scenes {config.scenes}"]), f"--cells {config.cells}"]
+    size += [] if config.outer_cells is None else [f"--outer-cells {config.outer_cells}"]
     size.append(f"--size {config.size}")
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 
 
+def _lines(rows: list[Row]) -> str:
+    return "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
 def _write(path: Path, text: str) -> None:
     """Under a temporary name first: a table that is there is complete."""
-    part = path.with_name(path.name + ".part")
+    part = _part(path)
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 

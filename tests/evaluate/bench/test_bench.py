@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from worldr1.evaluate.bench.attack import KNOBS, AttackConfig, attack
-from worldr1.evaluate.bench.bench import CLEAN, Row, Slot, cells_of, changed_share, score_world, world_clips
+from worldr1.evaluate.bench.bench import (
+    CLEAN,
+    Row,
+    Slot,
+    cells_of,
+    changed_share,
+    score_world,
+    severities_of,
+    world_clips,
+)
 from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import Judge, answer
@@ -40,7 +49,20 @@ def test_cells_spread_over_worlds_and_paths() -> None:
     assert sorted(cells_of(case, BenchConfig(scenes=5, cells=1000))) == sorted((w, p) for w in range(5) for p in PATHS)
 
 
+def test_mild_and_strong_edits_may_have_fewer_cells() -> None:
+    case, few = CASES["jitter"], severities_of(CASES["jitter"], BenchConfig(scenes=40, cells=12, outer_cells=3))
+    assert list(few) == cells_of(case, BenchConfig(scenes=40, cells=12))
+    assert sorted(few.values()) == [(1, 2, 3)] * 3 + [(2,)] * 9
+    assert set(severities_of(case, BenchConfig(cells=12)).values()) == {(1, 2, 3)}
+    assert set(severities_of(case, BenchConfig(cells=12, outer_cells=0)).values()) == {(2,)}
+    assert set(severities_of(CASES["static"], BenchConfig(cells=12, outer_cells=3)).values()) == {(2,)}
+    rows = [s for s in world_clips(replace(TINY, cells=2, outer_cells=0), 0) if s.case == "jitter"]
+    assert [s.severity for s in rows] == [2]
+
+
 def test_a_bench_too_small_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 to 4"):
+        BenchConfig(cells=4, outer_cells=5)
     with pytest.raises(ValueError, match="at least 2 scenes"):
         BenchConfig(scenes=1)
     with pytest.raises(ValueError, match="24 or more"):

@@ -10,7 +10,7 @@ from functools import cache, partial
 import numpy as np
 from torch import Tensor
 
-from worldr1.evaluate.bench.catalogue import AMOUNTS, CASES, STAGES, Case
+from worldr1.evaluate.bench.catalogue import AMOUNTS, CASES, MIDDLE, STAGES, Case
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import JUDGES, Judge, answer
 from worldr1.evaluate.bench.shown import Shown, render
@@ -57,6 +57,14 @@ def cells_of(case: Case, config: BenchConfig) -> list[tuple[int, str]]:
     return cells
 
 
+def severities_of(case: Case, config: BenchConfig) -> dict[tuple[int, str], tuple[int, ...]]:
+    """The severities at which a case is shown in each of its cells."""
+    cells = cells_of(case, config)
+    outer = len(cells) if config.outer_cells is None else min(config.outer_cells, len(cells))
+    all_of_them = {cells[k * len(cells) // outer] for k in range(outer)}
+    return {cell: case.severities if cell in all_of_them else (MIDDLE,) for cell in cells}
+
+
 def clean_scene(config: BenchConfig, index: int, path: str, stage: str = "") -> Scene:
     """A clean world as filmed, with what a stage builds into it. Raises ``ValueError`` where that has no place."""
     base = world(config.seed, index, config.num_frames)
@@ -91,12 +99,12 @@ def world_clips(config: BenchConfig, index: int) -> list[Slot]:
     edited: list[tuple[str, Case, int, Scene]] = []
     painted: list[tuple[str, Case, int]] = []
     for case in CASES.values():
-        for path in [p for i, p in cells_of(case, config) if i == index]:
+        for path, severities in [(p, s) for (i, p), s in severities_of(case, config).items() if i == index]:
             try:
                 key = (path, case.stage)
                 if key not in scenes:
                     scenes[key] = clean_scene(config, index, path, case.stage)
-                for severity in case.severities:
+                for severity in severities:
                     if case.scene_edit is None:
                         painted.append((path, case, severity))
                     else:

@@ -16,10 +16,12 @@ LEAST_SIZE = 24
 @dataclass(frozen=True)
 class BenchConfig:
     """How much is rendered. Every world is seen clean along every path; a case takes ``cells`` of them, spread evenly,
-    at each of its severities. ``scenes * 5`` cells or more are all there are."""
+    at each of its severities, or at the mild and the strong one ``outer_cells`` of those. ``scenes * 5`` cells or more
+    are all there are."""
 
     scenes: int = 40
     cells: int = 12
+    outer_cells: int | None = None
     num_frames: int = 17
     size: int = SIZES["general"]  # height and width, pixels
     seed: int = 0
@@ -30,6 +32,8 @@ class BenchConfig:
     def __post_init__(self) -> None:
         if self.scenes < 2 or self.cells < 1:
             raise ValueError(f"{self.scenes} scenes and {self.cells} cells; use at least 2 scenes and 1 cell a case")
+        if self.outer_cells is not None and not 0 <= self.outer_cells <= self.cells:
+            raise ValueError(f"{self.outer_cells} outer cells of {self.cells} cells; use 0 to {self.cells}")
         if self.size < LEAST_SIZE:
             raise ValueError(f"frames of {self.size} pixels show no objects; use {LEAST_SIZE} or more")
 
