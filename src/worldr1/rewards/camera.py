@@ -28,7 +28,7 @@ def _agreement(found: Tensor, asked: Tensor, slack: float = 0.0) -> Tensor:
         turn = rotation_angle_deg(found[:, t, :3, :3].mT @ asked[:, t, :3, :3])
         a, b = found[:, t, :3, 3], asked[:, t, :3, 3]
         far, whole = a.norm(dim=-1), b.norm(dim=-1)
-        direction = 0.5 + 0.5 * torch.nn.functional.cosine_similarity(a, b, dim=-1)
+        direction = (0.5 + 0.5 * torch.nn.functional.cosine_similarity(a, b, dim=-1)).clamp(min=0)
         length = (far.clamp(min=1e-3) / whole).log().abs()
         length = (length - slack).clamp(min=0)
         moved = direction * torch.exp(-((length / LENGTH_TOLERANCE) ** 2) / 2)

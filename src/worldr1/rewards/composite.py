@@ -1,16 +1,17 @@
-"""The composite reward: evidence once, every term on it, one `Score` per clip."""
+"""The composite reward: evidence of a clip, and of its mirror image; every term on it; one `Score` per clip."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, SegmentEstimator, gather_evidence
-from worldr1.rewards.mirror import merged_parts, mirrored
+from worldr1.rewards.mirror import NOT_FINITE, merged, mirrored, mirrored_structure
 from worldr1.rewards.spec import evaluate, spec_of
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout, Score
@@ -65,12 +66,16 @@ class WorldReward:
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
-        scores = self._scores(self.evidence(samples), self.terms)
+        evidence = self.evidence(samples)
+        scores, structures = self._scores(evidence, self.terms), evidence.structures
         if not self.both_hands:
             return scores
+        del evidence  # a clip's is large
+        image = self._measured([mirrored(s) for s in samples], None)
+        if structures is not None:
+            image = replace(image, structures=tuple(mirrored_structure(s) for s in structures))
         terms = {name: term for name, term in self.terms.items() if spec_of(name).mirrors}
-        images = self._scores(self._measured([mirrored(s) for s in samples], None), terms)
-        return [_merged(own, image) for own, image in zip(scores, images, strict=True)]
+        return [_merged(*both) for both in zip(scores, self._scores(image, terms), strict=True)]
 
     def _scores(self, evidence: Evidence, terms: Mapping[str, Term]) -> list[Score]:
         with torch.no_grad():
@@ -78,7 +83,7 @@ class WorldReward:
         return [_score(results, i) for i in range(len(evidence.video))]
 
     def evidence(self, samples: Sequence[Rollout | Clip]) -> Evidence:
-        """What the terms are shown; raises as `__call__` does."""
+        """What the terms are shown of the clips themselves; raises as `__call__` does."""
         return self._measured(samples, self.camera)
 
     def _measured(self, samples: Sequence[Rollout | Clip], camera: CameraEstimator | None) -> Evidence:
@@ -110,12 +115,12 @@ def _score(results: Mapping[str, TermResult], index: int) -> Score:
         if not bool(result.applicable[index]):
             parts[name], notes[name] = None, result.reason_of(index)
         elif not math.isfinite(value):
-            parts[name], notes[name] = None, "the term is not a finite number on this clip"
+            parts[name], notes[name] = None, NOT_FINITE
         else:
             parts[name] = value
     return Score(aggregate(parts), parts, notes)
 
 
 def _merged(own: Score, image: Score) -> Score:
-    parts, notes = merged_parts(own, image)
+    parts, notes = merged(own, image)
     return Score(aggregate(parts), parts, notes)

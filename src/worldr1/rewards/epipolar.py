@@ -10,7 +10,7 @@ from torch import Tensor
 
 from worldr1.geometry.camera import pixel_grid
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.fundamental import Array, fit_fundamental, sampson_px
+from worldr1.rewards.fundamental import Array, agreement, fit_fundamental
 from worldr1.rewards.term import TermResult
 from worldr1.rewards.tracks import followed, spread_starts
 
@@ -27,14 +27,14 @@ _REASON = "the flow is too short, or too little of it can be followed, to fit an
 def rigid_share(p: Array, q: Array, height: int, width: int, error_px: float) -> float:
     """How well correspondences ``[n, 2]`` lie on one epipolar geometry, times the share of cells that it holds.
 
-    Each counts 1/(1 + (r/e)²), r its Sampson distance and e the ``error_px`` that it may be wrong by; a cell is held
-    where the mean is a half, and by as much less as it is below. Nothing is counted by being in or out: of flow that is
+    Each counts by its `agreement`, being wrong by ``error_px``; a cell is held where the mean is a half, and by as
+    much less as it is below. Nothing is counted by being in or out: of flow that is
     about as wrong as the limit, that would be chance.
     """
     F = fit_fundamental(p, q, error_px)
     if F is None:
         return 0.0
-    good = 1 / (1 + (sampson_px(F, p, q) / error_px) ** 2)
+    good = agreement(F, p, q, error_px)
     place, limits = (p[:, 1], p[:, 0]), [[0, height], [0, width]]
     every, _, _ = np.histogram2d(*place, bins=_GRID, range=limits)
     held, _, _ = np.histogram2d(*place, bins=_GRID, range=limits, weights=good)
@@ -43,8 +43,8 @@ def rigid_share(p: Array, q: Array, height: int, width: int, error_px: float) ->
 
 
 def epipolar_term(evidence: Evidence) -> TermResult:
-    """Mean of `rigid_share` over five steps and, where the prompt lets nothing move by itself, over five stretches of
-    a third of the clip, half of it each.
+    """The worse of two means of `rigid_share`, of five steps and, where the prompt lets nothing move by itself, of five
+    stretches of a third of the clip.
 
     A step shows what breaks at once; what bends or creeps moves by less than the error of the flow in a step, and by
     pixels in a third of the clip, as honest movers do too. The flow is that which survives every round trip, near
@@ -56,9 +56,9 @@ def epipolar_term(evidence: Evidence) -> TermResult:
     shares, at_rest = [_rigid(evidence, steps, _STEP_PX)], evidence.at_rest()
     if f // 3 > 1 and bool(at_rest.any()):
         shares.append(_rigid(evidence, evidence.thirds, _THIRD_PX).where(at_rest, torch.nan))
-    mean = torch.stack(shares).nanmean(0)
-    told = mean.isfinite()
-    return TermResult(mean.where(told, 0.0), told, _REASON)
+    worse = torch.stack(shares).nan_to_num(torch.inf).amin(0)
+    told = worse.isfinite()
+    return TermResult(worse.where(told, 0.0), told, _REASON)
 
 
 def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, int, Tensor, Tensor]], error_px: float) -> Tensor:

@@ -36,12 +36,24 @@ def fit_fundamental(p: Array, q: Array, error_px: float) -> Array | None:
         F, _ = cv2.findFundamentalMat(p, q, cv2.USAC_MAGSAC, error_px, 0.999, 1000)
     except cv2.error:  # OpenCV's answer when no sample yields a geometry
         return None
-    if F is None:
+    if F is None or not np.isfinite(F).all():
         return None
-    fitted: Array = F[:3]
+    best: Array = F[:3]
+    good = agreement(best, p, q, error_px)
+    most, weight = good.mean(), good**2
     for _ in range(_ROUNDS):
-        fitted = _eight_point(p, q, 1 / (1 + (sampson_px(fitted, p, q) / error_px) ** 2) ** 2)
-    return fitted
+        fitted = _eight_point(p, q, weight)
+        good = agreement(fitted, p, q, error_px)
+        weight = good**2
+        if good.mean() > most:  # a camera that goes ahead slowly leaves so little that fitting may lead away
+            best, most = fitted, good.mean()
+    return best
+
+
+def agreement(F: Array, p: Array, q: Array, error_px: float) -> Array:
+    """1/(1 + (r/e)²) of every correspondence: ``[n]``, r its `sampson_px` and e the ``error_px`` it may be wrong by."""
+    share: Array = 1 / (1 + (sampson_px(F, p, q) / error_px) ** 2)
+    return share
 
 
 def _homogeneous(p: Array) -> Array:

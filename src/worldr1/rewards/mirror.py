@@ -6,13 +6,17 @@ import math
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
+from worldr1.estimators.structure import Structure
 from worldr1.types import CameraPath, Clip, Rollout, Score
+
+NOT_FINITE = "the term is not a finite number on this clip"
 
 
 def mirrored_camera(camera: CameraPath, width: int) -> CameraPath:
     """The camera that takes the mirror image, of pictures ``width`` pixels wide."""
-    flip = torch.diag(camera.c2w.new_tensor([-1.0, 1.0, 1.0, 1.0]))
+    flip = _flip(camera.c2w)
     K = camera.K.clone()
     K[:, 0, 2] = width - K[:, 0, 2]
     return CameraPath(flip @ camera.c2w @ flip, K)
@@ -28,14 +32,33 @@ def mirrored(sample: Rollout | Clip) -> Rollout | Clip:
     return Rollout(prompt, clip, ())
 
 
+def mirrored_structure(structure: Structure) -> Structure:
+    """What structure from motion would find of the mirror image: it is slow, and is asked once."""
+    flip = _flip(structure.c2w)
+    return replace(structure, c2w=flip @ structure.c2w @ flip)
+
+
+def _flip(like: Tensor) -> Tensor:
+    return torch.diag(like.new_tensor([-1.0, 1.0, 1.0, 1.0]))
+
+
 def mean_part(a: float | None, b: float | None) -> float | None:
     """Geometric mean of what a term says of a clip and of its mirror image; where it is silent about one, the other."""
     if a is None or b is None:
         return b if a is None else a
-    return math.sqrt(a * b)
+    return math.sqrt(max(a, 0.0) * max(b, 0.0))
 
 
-def merged_parts(own: Score, image: Score) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Parts of both, and the notes on what neither has; ``image`` may lack terms of ``own``."""
-    parts = {name: mean_part(value, image.parts.get(name)) for name, value in own.parts.items()}
-    return parts, {name: note for name, note in own.notes.items() if parts[name] is None}
+def merged(own: Score, image: Score) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Parts of both, and the notes on what has none; ``image`` may lack terms of ``own``.
+
+    A term that failed on either is not known, though it may have answered about the other.
+    """
+    parts: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    for name, value in own.parts.items():
+        failed = NOT_FINITE in (own.notes.get(name), image.notes.get(name))
+        parts[name] = None if failed else mean_part(value, image.parts.get(name))
+        if parts[name] is None:
+            notes[name] = NOT_FINITE if failed else own.notes[name]
+    return parts, notes

@@ -20,6 +20,7 @@ _FULL_THROUGH = 0.5
 _SAME_SURFACE, _HERE = 0.1, 0.3  # of log depth: certainly the remembered surface; not another one before or behind it
 _REACH = 0.08  # of the picture's shorter side, within which a colour is looked for
 _SAME_COLOUR, _OTHER_COLOUR = 0.06, 0.26  # mean absolute difference of RGB
+_AT_ONCE = 4096  # pixels
 _WORST_PAIRS = 2
 _LEAST_SHARE = 0.05  # of a frame that both must show
 _REASON = "no two distant frames show the same part of the scene"
@@ -35,14 +36,19 @@ def _strange(source: Tensor, target: Tensor, landing: Tensor, here: Tensor) -> T
     """How unlike ``source`` the nearest colour of ``target``, ``[b, 3, h, w]``, around ``landing`` is, in [0, 1]; 0 but
     ``here``, ``[b, h, w]``."""
     radius = _REACH * min(source.shape[-2:])
-    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1, device=landing.device)
+    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1, device=landing.device).double()
     offsets = torch.cartesian_prod(steps, steps)
-    offsets = offsets[offsets.norm(dim=1) <= radius, None]
+    offsets = offsets[(offsets**2).sum(1) <= radius**2, None].to(landing)
     best = (sample(target, landing) - source).abs().mean(1)
     searched = here & (best > _SAME_COLOUR)  # the others are at home already
-    for own, colour, picture, place, where in zip(best, source, target, landing, searched, strict=True):
-        seen = sample(picture[None], (place[where] + offsets)[None])[0]  # [3, offsets, pixels]
-        own[where] = (seen - colour[:, None, where]).abs().mean(0).amin(0)
+    for i, where in enumerate(searched):
+        found = []
+        for place, colour in zip(
+            landing[i][where].split(_AT_ONCE), source[i][:, where].split(_AT_ONCE, 1), strict=True
+        ):
+            seen = sample(target[i, None], (place + offsets)[None])[0]  # [3, offsets, pixels]
+            found.append((seen - colour[:, None]).abs().mean(0).amin(0))
+        best[i, where] = torch.cat(found)
     unlike: Tensor = ((best - _SAME_COLOUR) / (_OTHER_COLOUR - _SAME_COLOUR)).clamp(0, 1)
     return unlike.where(here, 0.0)
 

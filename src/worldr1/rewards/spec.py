@@ -56,7 +56,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("camera"),
         TermSpec("prompt", mirrors=False),
         TermSpec("epipolar", weight=3.0, applies=camera_may_move, reason=_FIXED),  # leans on neither depth nor camera
-        TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED, mirrors=False),  # slow
+        TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
         TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
         TermSpec("steadiness"),

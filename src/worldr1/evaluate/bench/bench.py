@@ -60,9 +60,8 @@ def cells_of(case: Case, config: BenchConfig) -> list[tuple[int, str]]:
 def severities_of(case: Case, config: BenchConfig) -> dict[tuple[int, str], tuple[int, ...]]:
     """The severities at which a case is shown in each of its cells."""
     cells = cells_of(case, config)
-    outer = len(cells) if config.outer_cells is None else min(config.outer_cells, len(cells))
-    all_of_them = {cells[k * len(cells) // outer] for k in range(outer)}
-    return {cell: case.severities if cell in all_of_them else (MIDDLE,) for cell in cells}
+    outer = cells[: config.outer_cells]  # the first ones: paths come in turn
+    return {cell: case.severities if cell in outer else (MIDDLE,) for cell in cells}
 
 
 def clean_scene(config: BenchConfig, index: int, path: str, stage: str = "") -> Scene:
