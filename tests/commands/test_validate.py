@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,21 @@ import pytest
 from worldr1.cli import main
 from worldr1.commands import validate
 from worldr1.commands.arguments import ValidateRewards
+from worldr1.commands.validate import run_validate
+from worldr1.evaluate.bench import kept
 from worldr1.evaluate.bench.bench import CLEAN, Row
 from worldr1.evaluate.bench.config import QUICK, BenchConfig
+from worldr1.evaluate.bench.kept import begin
 
 
-def rows_of(config: BenchConfig, names: Sequence[str], workers: int | None) -> Iterator[list[Row]]:  # noqa: ARG001
+def rows_of(
+    config: BenchConfig,
+    names: Sequence[str],
+    workers: int | None,  # noqa: ARG001
+    worlds: Sequence[int] | None = None,
+) -> Iterator[list[Row]]:
     """Worlds in another order than asked for, as workers give them; the oracle is right and the estimates are not."""
-    for world in reversed(range(config.scenes)):
+    for world in reversed(range(config.scenes) if worlds is None else worlds):
         part = []
         for name in names:
             place = (name, world, "orbit", "")
@@ -61,17 +70,47 @@ def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> Non
     assert json.loads((again / "validation.json").read_text()) == result
 
 
-def test_an_interrupted_run_keeps_the_worlds_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(config: BenchConfig, names: Sequence[str], workers: int | None) -> Iterator[list[Row]]:
-        yield next(rows_of(config, names, workers))
-        raise KeyboardInterrupt
+def test_an_interrupted_run_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[int]] = []
 
-    monkeypatch.setattr(validate, "run_named", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        validate.run_validate(ValidateRewards(out=tmp_path, quick=True, estimated=True))
-    kept = [json.loads(line) for line in (tmp_path / "rows.jsonl.part").read_text().splitlines()]
-    assert {row["world"] for row in kept} == {QUICK.scenes - 1}
-    assert not (tmp_path / "validation.json").exists()
+    def two_worlds(
+        config: BenchConfig, names: Sequence[str], workers: int | None, worlds: Sequence[int]
+    ) -> Iterator[list[Row]]:
+        asked.append(list(worlds))
+        for n, part in enumerate(rows_of(config, names, workers, worlds)):
+            if n == 2:
+                raise KeyboardInterrupt
+            yield part
+
+    arguments, whole = ValidateRewards(out=tmp_path, quick=True, estimated=True), tmp_path / "whole"
+    run_validate(replace(arguments, out=whole))
+    with monkeypatch.context() as patched:
+        patched.setattr(validate, "run_named", two_worlds)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                run_validate(arguments)
+    last = QUICK.scenes - 1
+    assert asked == [list(range(last + 1)), list(range(last - 1))]
+    with (tmp_path / "worlds.part").open("a") as file:
+        file.write('[{"judge": "estimated", "wor')  # killed as it wrote
+    with pytest.raises(ValueError, match="other options"):
+        run_validate(replace(arguments, seed=1))
+    run_validate(arguments)
+    assert f"4 of {QUICK.scenes} worlds are there" in capsys.readouterr().err
+    for name in ("rows.jsonl", "validation.json"):
+        assert (tmp_path / name).read_text() == (whole / name).read_text()
+    assert not (tmp_path / "worlds.part").exists()
+
+
+def test_rows_of_other_code_are_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "worlds.part"
+    assert begin(path, QUICK, ["estimated"]) == []
+    assert begin(path, QUICK, ["estimated"]) == []
+    monkeypatch.setattr(kept, "code_digest", lambda: "another")
+    with pytest.raises(ValueError, match="other options or code"):
+        begin(path, QUICK, ["estimated"])
 
 
 def test_the_size_follows_the_stack_unless_it_is_given(tmp_path: Path) -> None:

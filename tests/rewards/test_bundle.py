@@ -8,7 +8,7 @@ from torch import Tensor
 from rewards.general import evidence_of, orbit, push, scene
 from worldr1.geometry.camera import lift, project, transform
 from worldr1.geometry.rigid import rotation_angle_deg
-from worldr1.rewards.bundle import _jacobians, adjust, follow_edges
+from worldr1.rewards.bundle import DEPTH_SIGMA, _adjust_depth, _jacobians, _residual, _robust, adjust, follow_edges
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.motion_field import exponential
 
@@ -46,6 +46,24 @@ def test_adjustment_recovers_depth_and_camera() -> None:
         print(before, after)
         assert after[0] < 0.4 * before[0]
         assert after[1] < 0.3 * before[1]
+
+
+def test_the_step_of_every_depth_is_gauss_newton_with_the_derivatives_of_the_rest() -> None:
+    truth = evidence_of([scene(orbit(), s) for s in range(2)])
+    edges = follow_edges(truth.forward_px, truth.backward_px)
+    prior, w2c = guessed(truth).log(), torch.linalg.inv(truth.c2w)
+    log_depth = prior + 0.05 * torch.randn(prior.shape, generator=torch.Generator().manual_seed(2))
+    rays = lift(torch.ones_like(prior), truth.K[:, None].expand(2, prior.shape[1], 3, 3))
+    moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, truth.K, edges)
+    by_depth = _jacobians(moved, motion, truth.K)[2]
+    weight = _robust(error, edges.sigma_px) * edges.trusted * (moved[..., 2] > 0.05)
+    C = torch.full_like(prior, DEPTH_SIGMA**-2).index_add(1, edges.start, weight * (by_depth**2).sum(-1))
+    e = ((prior - log_depth) / DEPTH_SIGMA**2).index_add(1, edges.start, weight * (by_depth * error).sum(-1))
+    expected = log_depth + (e / C).clamp(-0.3, 0.3)
+    torch.testing.assert_close(
+        _adjust_depth(log_depth, prior, rays, w2c, truth.K, edges), expected, atol=1e-4, rtol=1e-4
+    )
+    assert (expected - log_depth).abs().mean() > 0.01
 
 
 def test_derivatives_are_those_of_finite_differences() -> None:

@@ -42,6 +42,18 @@ def test_a_slow_bend_is_seen_though_every_step_passes() -> None:
     assert at_rest_or_not[0].equal(at_rest_or_not[1])
 
 
+def test_a_wobble_that_returns_within_a_third_is_seen_in_the_steps() -> None:
+    clean = at_rest()
+    phase = torch.sin(2 * torch.pi * torch.arange(FRAMES) / (FRAMES // 3))
+    wobbling = creeping(clean, 1.0)
+    share = (2.0 * phase.diff()).view(1, -1, 1, 1, 1)
+    forward, backward = wobbling.forward_px - clean.forward_px, wobbling.backward_px - clean.backward_px
+    wobbling = replace(
+        clean, forward_px=clean.forward_px + share * forward, backward_px=clean.backward_px + share * backward
+    )
+    assert epipolar_term(wobbling).values.max() < 0.6
+
+
 def test_flow_that_is_as_short_as_its_error_says_nothing() -> None:
     still = creeping(at_rest(), 0.2, scale=0.0)
     assert not epipolar_term(replace(still, prompts=(FREE, FREE))).applicable.any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.registry import make_depth
+from worldr1.estimators.structure import Structure
 from worldr1.evaluate.bench.bench import clean_scene
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import answer
@@ -19,6 +21,7 @@ from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.mirror import mean_part, mirrored, mirrored_camera
+from worldr1.rewards.sfm import sfm_term
 from worldr1.rewards.spec import SPECS
 from worldr1.rewards.term import TermResult
 from worldr1.types import CameraPath, Clip, Rollout
@@ -73,6 +76,51 @@ def test_a_camera_that_goes_the_other_way_is_wrong_in_both(truck: Rollout) -> No
     wrong = mirrored_camera(truck.prompt.camera, 64)
     right, left = reward([truck, replace(truck, prompt=replace(truck.prompt, camera=wrong))])
     assert (left.value or 0) < 0.5 * (right.value or 0)
+
+
+def test_structure_from_motion_is_asked_once_and_has_its_say_in_both(truck: Rollout) -> None:
+    assert truck.prompt.camera is not None
+    asked = truck.prompt.camera.relative()
+    frames, looked = len(asked), []
+
+    def camera_part(path: torch.Tensor) -> float:
+        def structure(video: torch.Tensor, _K: torch.Tensor) -> Structure:
+            looked.append(video)
+            return Structure(path, torch.ones(frames, dtype=torch.bool), frames, points=500, views=8.0)
+
+        reward = WorldReward(
+            {"camera": camera_term, "sfm": sfm_term},
+            make_depth("world"),
+            DISFlow(),
+            refine_camera=True,
+            camera=structure,
+            both_hands=True,
+        )
+        parts = reward([truck])[0].parts
+        assert parts["sfm"] == pytest.approx(1.0)
+        return parts["camera"] or 0.0
+
+    opposed = asked.clone()
+    opposed[:, :3, 3] *= -1
+    right, wrong = camera_part(asked), camera_part(opposed)
+    assert len(looked) == 2
+    assert right > 0.85
+    assert wrong == pytest.approx(0.5 * right, abs=0.06)
+
+
+def test_a_failure_about_one_is_no_score_of_the_other() -> None:
+    def broken(evidence: Evidence) -> TermResult:
+        left = evidence.video[..., :4].mean((1, 2, 3, 4))
+        return TermResult(torch.where(left > 0.5, math.nan, 0.9), left > -1, "")
+
+    video = torch.zeros(3, 3, 16, 16)
+    video[..., 8:] = 1.0
+    depth = lambda frames: torch.ones(len(frames), *frames.shape[-2:])  # noqa: E731
+    flow = lambda a, _b: torch.zeros(len(a), *a.shape[-2:], 2)  # noqa: E731
+    score = WorldReward({"broken": broken}, depth, flow, both_hands=True)([Clip(video)])[0]
+    assert score.value is None
+    assert "not a finite number" in score.notes["broken"]
+    assert mean_part(-1e-7, 0.5) == 0.0
 
 
 def test_texts_are_read_once_and_silence_is_kept_only_where_both_are_silent() -> None:

@@ -24,7 +24,7 @@ from rewards.general import (
     scene,
 )
 from worldr1.geometry.camera import pixel_grid, sample
-from worldr1.rewards import detail
+from worldr1.rewards import detail, permanence
 from worldr1.rewards.detail import detail_term, growth
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.permanence import permanence_term
@@ -49,6 +49,26 @@ def numbers(term: Term, evidence: Evidence) -> list[float]:
     result = term(evidence)
     assert result.applicable.all(), result.reason_of(0)
     return result.values.tolist()
+
+
+def test_colours_are_looked_for_within_the_reach_pixel_by_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    side = 40
+    source, target = torch.rand(2, 2, 3, side, side, generator=generator)
+    landing = pixel_grid(side, side, source) + 3 * torch.rand(2, side, side, 2, generator=generator)
+    here = torch.rand(2, side, side, generator=generator) > 0.3
+    found = permanence._strange(source, target, landing, here)
+    radius = 0.08 * side
+    steps = np.linspace(-radius, radius, 2 * round(radius) + 1)
+    offsets = torch.tensor([(x, y) for x in steps for y in steps if np.hypot(x, y) <= radius + 1e-6]).float()
+    for i, y, x in [(0, 3, 5), (1, 20, 20), (1, 39, 0), (0, 31, 12)]:
+        colours = sample(target[i : i + 1], (landing[i, y, x] + offsets)[None, None])[0, :, 0]
+        nearest = float((colours - source[i, :, y, x, None]).abs().mean(0).amin())
+        expected = min(max((nearest - 0.06) / 0.2, 0.0), 1.0) * float(here[i, y, x])
+        assert float(found[i, y, x]) == pytest.approx(expected, abs=1e-5)
+    assert found.max() > 0.05
+    monkeypatch.setattr(permanence, "_AT_ONCE", 7)
+    assert permanence._strange(source, target, landing, here).equal(found)
 
 
 @pytest.mark.parametrize("path", PATHS)

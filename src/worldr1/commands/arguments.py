@@ -306,8 +306,8 @@ class Prompts:
 class ValidateRewards:
     """Put the reward to the test: clean rendered worlds against broken ones, hacks and hard positives.
 
-    Writes validation.json, validation.md, validation.svg and rows.jsonl, every clip's terms; what an interrupted run
-    has of the last is kept in rows.jsonl.part. Without a choice of
+    Writes validation.json, validation.md, validation.svg and rows.jsonl, every clip's terms. The same command
+    goes on from the worlds that an interrupted run had finished. Without a choice of
     estimators the terms are judged on exact depth and flow and on estimated ones, side by side.
     """
 

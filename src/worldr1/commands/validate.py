@@ -13,10 +13,11 @@ from rich.table import Table
 
 from worldr1.commands.arguments import ValidateRewards as Arguments
 from worldr1.evaluate.bench.attack import AttackConfig, attack
-from worldr1.evaluate.bench.bench import Row, run_named
+from worldr1.evaluate.bench.bench import run_named
 from worldr1.evaluate.bench.chart import chart
 from worldr1.evaluate.bench.config import QUICK, SIZES, BenchConfig
 from worldr1.evaluate.bench.judges import JUDGES
+from worldr1.evaluate.bench.kept import begin, keep
 from worldr1.evaluate.bench.statistics import summarise
 from worldr1.evaluate.bench.table import checks, markdown
 from worldr1.rewards.composite import aggregate
@@ -40,22 +41,23 @@ def run_validate(arguments: Arguments) -> None:
     )
     arguments.out.mkdir(parents=True, exist_ok=True)  # before an hour of work rather than after
     console = Console(stderr=True)
-    rows: list[Row] = []
+    kept = arguments.out / "worlds.part"
+    rows = begin(kept, config, names)
+    left = sorted(set(range(config.scenes)) - {r.world for r in rows})
+    if rows:
+        console.print(
+            f"going on from an interrupted run: {config.scenes - len(left)} of {config.scenes} worlds are there"
+        )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # every clip's terms, so that another way to combine them needs no second run
-    file = arguments.out / "rows.jsonl"
-    with (
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar,
-        _part(file).open("w", encoding="utf-8") as kept,
-    ):
-        task = bar.add_task("worlds", total=config.scenes)
-        for part in run_named(config, names, arguments.workers):
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("worlds", total=config.scenes, completed=config.scenes - len(left))
+        for part in run_named(config, names, arguments.workers, left):
             rows += part
-            kept.write(_lines(part))
-            kept.flush()  # an interrupted run keeps what it has
+            keep(kept, part)
             bar.advance(task)
     rows.sort(key=lambda r: r.world)  # workers finish in any order
-    _write(file, _lines(rows))
+    # every clip's terms, so that another way to combine them needs no second run
+    _write(arguments.out / "rows.jsonl", "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows))
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
     summary = summarise(rows, dict.fromkeys(names, aggregate))
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
@@ -70,6 +72,7 @@ def run_validate(arguments: Arguments) -> None:
     _write(arguments.out / "validation.json", json.dumps(result, indent=1, allow_nan=False))
     _write(arguments.out / "validation.md", markdown(summary, command, found))
     _write(arguments.out / "validation.svg", chart(summary))
+    kept.unlink()
     _print(result, arguments.out)
 
 
@@ -81,17 +84,9 @@ def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) 
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 
 
-def _lines(rows: list[Row]) -> str:
-    return "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
-
-
 def _write(path: Path, text: str) -> None:
     """Under a temporary name first: a table that is there is complete."""
-    part = _part(path)
+    part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 

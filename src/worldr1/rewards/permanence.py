@@ -36,9 +36,9 @@ def _strange(source: Tensor, target: Tensor, landing: Tensor, here: Tensor) -> T
     """How unlike ``source`` the nearest colour of ``target``, ``[b, 3, h, w]``, around ``landing`` is, in [0, 1]; 0 but
     ``here``, ``[b, h, w]``."""
     radius = _REACH * min(source.shape[-2:])
-    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1, device=landing.device).double()
+    steps = torch.linspace(-radius, radius, 2 * round(min(radius, 5.0)) + 1, dtype=torch.double)
     offsets = torch.cartesian_prod(steps, steps)
-    offsets = offsets[(offsets**2).sum(1) <= radius**2, None].to(landing)
+    offsets = offsets[offsets.norm(dim=1) <= radius + 1e-6, None].to(landing)
     best = (sample(target, landing) - source).abs().mean(1)
     searched = here & (best > _SAME_COLOUR)  # the others are at home already
     for i, where in enumerate(searched):

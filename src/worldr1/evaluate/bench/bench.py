@@ -155,6 +155,10 @@ def _named(config: BenchConfig, names: tuple[str, ...], index: int) -> list[Row]
     return score_world(config, _judges(config, names), index)
 
 
-def run_named(config: BenchConfig, names: Sequence[str], workers: int | None = None) -> Iterator[list[Row]]:
-    """Rows of each world by the judges of these names (keys of `JUDGES`), in any order."""
-    yield from run_local(partial(_named, config, tuple(names)), range(config.scenes), workers)
+def run_named(
+    config: BenchConfig, names: Sequence[str], workers: int | None = None, worlds: Sequence[int] | None = None
+) -> Iterator[list[Row]]:
+    """Rows of each world, or of ``worlds``, by the judges of these names (keys of `JUDGES`), in any order."""
+    yield from run_local(
+        partial(_named, config, tuple(names)), range(config.scenes) if worlds is None else worlds, workers
+    )
