@@ -330,7 +330,7 @@ class ValidateRewards:
     stack: Literal["general", "tiny"] = "general"
     """The terms for any footage, or those that the tiny preset trains with."""
     quick: Flag = False
-    """Six worlds of 48 pixels, three of each case: three minutes of two cores for one judge, and wide intervals."""
+    """Six worlds of 48 pixels, three of each case: minutes of two cores for each judge, and wide intervals."""
     attack: Flag = False
     """Also optimise against each reward, and see what it likes best."""
     seed: int = 0
