@@ -84,8 +84,9 @@ def make_general_reward(
     reappearance term looks for; ``features`` joins that term, ``perceptual`` the held-out view; ``judge`` with ``base``
     (its answers about the base model's samples, `semantic.calibrate`) adds the semantic term; ``floors`` adds guards by
     name. Answers of depth, flow and features are kept in ``cache``. ``both_hands`` measures every clip and its mirror
-    image, which takes twice the time and a part of the estimators' error out of comparisons. Raises as the registry
-    does, and ``ValueError`` for a judge without ``base``, features without segments or an unknown guard.
+    image, which takes twice the time and a part of the estimators' error out of comparisons; ``segments`` are shown
+    the image too. Raises as the registry does, and ``ValueError`` for a judge without ``base``, features without
+    segments or an unknown guard.
     """
     terms = GENERAL | (OF_OBJECTS if segments is not None else {})
     if features is not None and segments is None:

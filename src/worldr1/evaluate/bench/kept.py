@@ -28,7 +28,7 @@ def begin(path: Path, config: BenchConfig, names: Sequence[str]) -> list[Row]:
     Raises ``ValueError`` where the file is of other ones, or of another version of the package.
     """
     head = json.dumps({"bench": asdict(config), "judges": list(names), "code": code_digest()}) + "\n"
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         path.write_text(head, encoding="utf-8")
         return []
     first, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
