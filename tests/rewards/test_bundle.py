@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
 from rewards.general import evidence_of, orbit, push, scene
 from worldr1.geometry.camera import lift, project, transform
 from worldr1.geometry.rigid import rotation_angle_deg
-from worldr1.rewards.bundle import DEPTH_SIGMA, _adjust_depth, _jacobians, _residual, _robust, adjust, follow_edges
+from worldr1.rewards import bundle
+from worldr1.rewards.bundle import DEPTH_SIGMA, _adjust_depth, _jacobians, _residual, _robust, adjust
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.flow_edges import follow_edges
 from worldr1.rewards.motion_field import exponential
 
 
@@ -46,6 +49,27 @@ def test_adjustment_recovers_depth_and_camera() -> None:
         print(before, after)
         assert after[0] < 0.4 * before[0]
         assert after[1] < 0.3 * before[1]
+
+
+def drift(depth_m: Tensor, truth: Evidence) -> float:
+    """Spread over the frames of the logarithm of their scale."""
+    ratio = (depth_m / truth.depth_m).log().where(truth.depth_m < 8, torch.nan)
+    return float(ratio.flatten(2).nanmedian(-1).values.std())
+
+
+def test_adjustment_finds_the_scale_of_every_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network is off by another factor in every frame: what its pixels share is no chance of each of them."""
+    for poses in (orbit(), push()):
+        truth = evidence_of([scene(poses)])
+        factor = 0.2 * torch.randn(1, len(poses), 1, 1, generator=torch.Generator().manual_seed(0))
+        guess, edges = truth.depth_m * factor.exp(), follow_edges(truth.forward_px, truth.backward_px)
+        before, after = drift(guess, truth), drift(adjust(guess, truth.c2w, truth.K, edges)[0], truth)
+        with monkeypatch.context() as patch:
+            patch.setattr(bundle, "SCALE_SIGMA", 1e-4)
+            of_pixels = drift(adjust(guess, truth.c2w, truth.K, edges)[0], truth)
+        print(before, of_pixels, after)
+        assert after < 0.15 * before
+        assert after < 0.5 * of_pixels
 
 
 def test_the_step_of_every_depth_is_gauss_newton_with_the_derivatives_of_the_rest() -> None:

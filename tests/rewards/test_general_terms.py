@@ -28,7 +28,7 @@ from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.registry import make_flow
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence, gather_evidence
-from worldr1.rewards.guards import continuity_guard, picture_guard, saturation, texture
+from worldr1.rewards.guards import continuity_guard, motion, picture_guard, saturation, texture, textured_motion
 from worldr1.rewards.held_out_view import held_out_view, held_out_view_term
 from worldr1.rewards.missing import missing_objects
 from worldr1.rewards.parallax import parallax_seen_term
@@ -338,6 +338,21 @@ def test_black_uniform_and_frozen_frames_are_seen() -> None:
     uniform[:, :6] = 0.5
     assert max(numbers(picture_guard, replace(clean, video=uniform))) < 0.6
     assert max(numbers(picture_guard, replace(clean, video=clean.video[:, :1].expand_as(clean.video)))) == 0
+
+
+def test_what_is_plain_does_not_take_from_the_motion_of_what_is_not() -> None:
+    """Flow finds no motion where a picture is plain, though the camera moves all of it."""
+    clean = clips("orbit")
+    whole = textured_motion(clean)
+    assert torch.allclose(whole, motion(clean), rtol=0.3)
+    for columns, share in ((32, 1.0), (6, 0.5)):  # of 64
+        plain, still_ = clean.video.clone(), clean.forward_px.clone()
+        plain[..., columns:] = plain[..., columns:].mean((-2, -1), keepdim=True)
+        still_[..., columns:, :] = 0
+        half = replace(clean, video=plain, forward_px=still_)
+        assert (textured_motion(half) > 0.6 * share * whole).all()
+        assert (motion(half) < 0.6 * share * whole).all()
+    assert (textured_motion(replace(clean, video=torch.full_like(clean.video, 0.4))) == 0).all()
 
 
 def test_texture_and_saturation_fall_where_pictures_do() -> None:

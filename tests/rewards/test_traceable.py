@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from rewards.general import evidence_of, orbit, scene
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.rest import rest_term
-from worldr1.rewards.traceable import traceable, where_traceable
+from worldr1.rewards.traceable import LEAST_SHARES, traceable, where_traceable
 
 
 def test_terms_of_motion_abstain_on_plain_pictures_only() -> None:
@@ -35,7 +35,7 @@ def enlarged(evidence: Evidence, height: int, width: int) -> Evidence:
 def test_texture_is_that_of_the_picture_and_not_grain(size: tuple[int, int]) -> None:
     small = evidence_of([scene(orbit())])
     faint = replace(small, video=0.5 + 0.3 * (small.video - 0.5))
-    shares = [float(e.textured_share) for e in (faint, enlarged(faint, *size))]
+    shares = [float(e.textured_shares[0]) for e in (faint, enlarged(faint, *size))]
     assert 0.5 < shares[0] < 1.0
     assert shares[1] == pytest.approx(shares[0], abs=0.1)
     plain = enlarged(replace(small, video=torch.full_like(small.video, 0.5)), *size)
@@ -48,3 +48,17 @@ def test_losing_texture_on_the_way_is_no_way_out() -> None:
     fading = evidence.video.clone()
     fading[:, evidence.video.shape[1] // 3 :] = 0.5
     assert traceable(replace(evidence, video=fading)).tolist() == [True]
+
+
+def test_a_plain_ground_is_no_ground_to_judge_by() -> None:
+    """What stands on it has texture enough for half of the scene to be near some; a plain rest has not even a faint
+    one."""
+    textured = evidence_of([scene(orbit())])
+    height = textured.video.shape[-2]
+    for gain, told in ((0.0, False), (0.15, True)):  # a faint ground can be followed
+        video = textured.video.clone()
+        ground = video[..., height * 6 // 10 :, :]
+        video[..., height * 6 // 10 :, :] = 0.5 + gain * (ground - 0.5)
+        evidence = replace(textured, video=video)
+        assert float(evidence.textured_shares[0]) > LEAST_SHARES[0]
+        assert traceable(evidence).tolist() == [told]

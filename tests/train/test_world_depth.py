@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +14,15 @@ from torch import Tensor
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.estimators.registry import make_depth
 from worldr1.train.fit import FitConfig
-from worldr1.train.pretrain.world_depth import build_world_depth, depth_loss, measure, train_world_depth
+from worldr1.train.pretrain.walls import with_wall
+from worldr1.train.pretrain.world_depth import (
+    WALLED,
+    build_world_depth,
+    depth_loss,
+    measure,
+    train_world_depth,
+    unseen,
+)
 from worldr1.train.pretrain.world_frames import (
     FramesConfig,
     augment,
@@ -56,6 +65,41 @@ def test_one_family_can_have_every_second_clip() -> None:
     assert families[::2] == ["room"] * 10
     assert sorted(families[1::2]) == sorted(2 * [f for f in FAMILIES if f != "room"])
     assert [few_frames(config, i).family for i in range(4)] == families[:4]
+
+
+def test_walls_fill_pictures() -> None:
+    """Panels of a wall or a board are seen, and nothing else of a scene changes."""
+    seen = []
+    for i in range(12):
+        rng = np.random.default_rng(i)
+        scene = scene_at("landmarks", 5, i, num_frames=8)
+        walled = with_wall(scene, rng)
+        assert walled.objects == scene.objects
+        assert walled.bodies[: len(scene.bodies)] == scene.bodies
+        assert len(walled.bodies) > len(scene.bodies)
+        bare, with_it = (x.truth for x in render_clips([scene, walled], 32, 32))
+        assert bare is not None
+        assert with_it is not None
+        assert (with_it.depth_m <= bare.depth_m + 1e-3).all()  # what is added hides, and shows nothing new
+        seen.append(float((with_it.depth_m < bare.depth_m - 1e-3).float().mean()))
+    assert np.quantile(seen, 0.25) > 0.03
+    assert max(seen) > 0.3
+
+
+def test_a_camera_that_looks_straight_down_sees_no_wall() -> None:
+    scene = scene_at("landmarks", 5, 0, num_frames=8)
+    down = scene.camera.c2w.copy()
+    down[:, :3, :3] = np.diag([1.0, -1.0, -1.0])
+    scene = replace(scene, camera=replace(scene.camera, c2w=down))
+    assert with_wall(scene, np.random.default_rng(0)) is scene
+
+
+def test_a_share_of_the_clips_has_a_wall() -> None:
+    config = replace(FEW, walls=0.5)
+    bodies = [
+        (len(few_frames(config, i).bodies), len(few_frames(replace(config, walls=1.0), i).bodies)) for i in range(24)
+    ]
+    assert 6 <= sum(some == all_ for some, all_ in bodies) <= 18
 
 
 def test_canonical_depth_does_not_tell_a_long_lens_from_a_near_camera() -> None:
@@ -142,7 +186,7 @@ def test_training_resumes_bit_for_bit(
 
 
 def test_measuring_gives_the_truth_no_error_and_finds_scale_and_drift() -> None:
-    clips = {f: [scene_at(f, 3, i, split=s) for i, s in enumerate(("train", "held_out"))] for f in FAMILIES}
+    clips = {kind: unseen(kind, 2, seed=3) for kind in (*FAMILIES, WALLED)}
     truths = iter([
         canonical(c.truth.depth_m, s)
         for scenes in clips.values() for s, c in zip(scenes, render_clips(scenes, 32, 32), strict=True) if c.truth

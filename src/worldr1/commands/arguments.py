@@ -330,11 +330,11 @@ class ValidateRewards:
     stack: Literal["general", "tiny"] = "general"
     """The terms for any footage, or those that the tiny preset trains with."""
     quick: Flag = False
-    """Six worlds of 48 pixels, three of each case: minutes of two cores for each judge, and wide intervals."""
+    """Six worlds of 48 pixels, two of each case: minutes of two cores for each judge, and wide intervals."""
     attack: Flag = False
     """Also optimise against each reward, and see what it likes best."""
     seed: int = 0
-    """Of the worlds and the edits. The packaged depth network was trained on worlds of seeds 1 and 21."""
+    """Of the worlds and the edits. The packaged depth network was trained on worlds of seeds 1, 21, 31 and 41."""
     workers: Annotated[int | None, arg(metavar="INT")] = None
     """Processes; all CPUs by default. The result does not depend on it."""
 

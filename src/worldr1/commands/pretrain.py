@@ -34,6 +34,7 @@ from worldr1.worlds.tiny.captions import TAGS, vocabulary
 
 Part = Literal["world-depth", "world-flow"]  # what needs no other stage
 Stage = Callable[[Path, Progress], dict[str, float]]
+_LARGER: tuple[WorldFrames, ...] = ("large_frames", "more_frames", "wall_frames", "last_frames")
 
 
 def pretrain(
@@ -67,10 +68,10 @@ def _world_depth(stages: Stages, config: PretrainConfig, weights: Path) -> None:
         return work
 
     stages.run("world_depth", stage("world_frames", config.world_depth))
-    depth.half().float()  # the packaged stages began from half precision
-    stages.run("large_depth", stage("large_frames", config.large_depth, WORLD_SIDE))
-    depth.half().float()
-    stages.run("more_depth", stage("more_frames", config.more_depth, WORLD_SIDE))
+    for frames in _LARGER:
+        depth.half().float()  # the packaged stages began from half precision
+        name = frames.replace("_frames", "_depth")
+        stages.run(name, stage(frames, getattr(config, name), WORLD_SIDE))
     depth.half().save_pretrained(weights / "world-depth")
 
 

@@ -21,7 +21,9 @@ from worldr1.train.pretrain.flow_pairs import Pairs, render_pairs
 from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.corpus import render_corpus
 
-WorldFrames = Literal["world_frames", "large_frames", "more_frames"]  # settings of a `PretrainConfig`
+WorldFrames = Literal[
+    "world_frames", "large_frames", "more_frames", "wall_frames", "last_frames"
+]  # settings of a `PretrainConfig`
 
 
 class Stages:

@@ -36,7 +36,7 @@ def run_validate(arguments: Arguments) -> None:
         seed=arguments.seed,
         stack=arguments.stack,
         cells=config.cells if arguments.cells is None else arguments.cells,
-        outer_cells=arguments.outer_cells,
+        outer_cells=config.outer_cells if arguments.outer_cells is None else arguments.outer_cells,
         size=config.size if arguments.size is None else arguments.size,
     )
     arguments.out.mkdir(parents=True, exist_ok=True)  # before an hour of work rather than after

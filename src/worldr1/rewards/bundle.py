@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
-from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
+from worldr1.geometry.camera import lift, project, transform
+from worldr1.rewards.flow_edges import Edges, thinned
 from worldr1.rewards.motion_field import exponential, motion_field
 
-GAPS = (1, 2, 4)  # frames over which flow is followed, ahead and back
-DEPTH_SIGMA = 0.15  # of the logarithm of the depth that adjustment starts from
-_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL = 0.3, 0.001  # of one step of flow (the larger one)
+DEPTH_SIGMA = 0.15  # of the logarithm of a pixel's depth that adjustment starts from
+SCALE_SIGMA = 0.1  # and of the scale of a frame's, by which a network's depth drifts
 _LEAST_M, _FARTHEST_M = 0.05, 20.0
-_MOST_PER_SIDE = 96  # pixels of a frame's shorter side that are adjusted; larger frames are thinned to that
 _POINTS_PER_SIDE = 14  # of those that decide about the camera
 _ROUNDS = 3
 _LARGEST_STEP = 0.3  # of log depth
-
-
-@dataclass(frozen=True)
-class Edges:
-    """Flow between pairs of frames: ``n`` directed pairs, ``h`` x ``w`` of the pixels of their earlier frames."""
-
-    start: Tensor  # [n] frames
-    end: Tensor  # [n]
-    landing: Tensor  # [b, n, h, w, 2] pixels in the later frame
-    trusted: Tensor  # [b, n, h, w] in [0, 1]
-    sigma_px: Tensor  # [n]
-
-
-def _thinned(height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns that are adjusted: all of a small picture."""
-    every = max(1, min(height, width) // _MOST_PER_SIDE)
-    return slice(every // 2, None, every), slice(every // 2, None, every)
-
-
-def follow_edges(forward_px: Tensor, backward_px: Tensor, gaps: tuple[int, ...] = GAPS) -> Edges:
-    """Edges of all frames from flow ``[b, f-1, h, w, 2]`` to the next frame and back, chained over ``gaps``."""
-    b, steps, height, width, _ = forward_px.shape
-    f, thin = steps + 1, _thinned(height, width)
-    grid = pixel_grid(height, width, forward_px)[thin]
-    h, w = grid.shape[:2]
-    sigma = max(_FLOW_SIGMA_PX, _FLOW_SIGMA_OF_DIAGONAL * math.hypot(height, width))
-    start, end, landings, trust, sigmas = [], [], [], [], []
-    for sign, ahead, behind in ((1, forward_px, backward_px), (-1, backward_px, forward_px)):
-        place = grid.expand(b, f, h, w, 2).clone()
-        seen = torch.ones(b, f, h, w, dtype=torch.bool, device=grid.device)
-        for gap in range(1, max(gaps) + 1):
-            if gap > steps:
-                break
-            first = range(f - gap) if sign > 0 else range(gap, f)
-            flow_at = [t + gap - 1 if sign > 0 else t - gap for t in first]
-            here = place[:, list(first)].flatten(0, 1)
-            moved = here + sample(ahead[:, flow_at].flatten(0, 1).permute(0, 3, 1, 2), here).permute(0, 2, 3, 1)
-            back = sample(behind[:, flow_at].flatten(0, 1).permute(0, 3, 1, 2), moved).permute(0, 2, 3, 1)
-            ok = inside(moved, height, width) & ((moved + back - here).norm(dim=-1) < 1.0)
-            place[:, list(first)] = moved.view(b, -1, h, w, 2)
-            seen[:, list(first)] &= ok.view(b, -1, h, w)
-            if gap in gaps:
-                start += list(first)
-                end += [t + sign * gap for t in first]
-                landings.append(place[:, list(first)].clone())
-                trust.append(seen[:, list(first)].clone())
-                sigmas += [sigma * gap**0.5] * len(first)
-    device = grid.device
-    return Edges(
-        torch.tensor(start, device=device),
-        torch.tensor(end, device=device),
-        torch.cat(landings, 1),
-        torch.cat(trust, 1).to(grid),
-        torch.tensor(sigmas, device=device),
-    )
 
 
 def adjoint(pose: Tensor) -> Tensor:
@@ -105,25 +49,29 @@ def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tenso
 
     Of large frames only every few pixels are adjusted, and the change of their depth is spread to the others.
 
-    Every pixel's log depth is held at the given one with a deviation of .15, so that pixels without parallax, and
-    movers, keep it. Gauss-Newton with the depths eliminated (Schur complement) on a grid of points for the camera,
-    then every pixel's depth by itself (Triggs et al. 1999; for dense flow Teed & Deng 2021, DROID-SLAM).
+    Every pixel's log depth is held with a deviation of .15 at the given one times a scale of its frame, so that pixels
+    without parallax, and movers, keep it. Scales are adjusted too, held at 1 with a deviation of .1: thousands of
+    pixels that are off by one factor would outweigh what flow says of it. Gauss-Newton with the depths eliminated
+    (Schur complement) on a grid of points for the camera and the scales, then every pixel's depth by itself (Triggs et
+    al. 1999; for dense flow Teed & Deng 2021, DROID-SLAM).
     """
     b, f, height, width = depth_m.shape
-    rows, columns = _thinned(height, width)
+    rows, columns = thinned(height, width)
     rays = lift(torch.ones_like(depth_m), K[:, None].expand(b, f, 3, 3))[:, :, rows, columns]
     prior = depth_m[:, :, rows, columns].clamp(_LEAST_M, _FARTHEST_M).log()
     log_depth, w2c = prior.clone(), torch.linalg.inv(c2w)
+    scale = prior.new_zeros(b, f, 1, 1)  # its logarithm
     every = max(1, min(prior.shape[2:]) // _POINTS_PER_SIDE)
     thin = slice(every // 2, None, every)
     few = replace(edges, landing=edges.landing[:, :, thin, thin], trusted=edges.trusted[:, :, thin, thin])
     for _ in range(_ROUNDS):
         depth, start, ray = (x[:, :, thin, thin] for x in (log_depth, prior, rays))
-        w2c, log_depth[:, :, thin, thin] = _adjust_camera(depth, start, ray, w2c, K, few)
-        log_depth = _adjust_depth(log_depth, prior, rays, w2c, K, edges)
+        w2c, step = _adjust_camera(depth, start, scale, ray, w2c, K, few)
+        scale = scale + step
+        log_depth = _adjust_depth(log_depth + step, prior + scale, rays, w2c, K, edges)
     change = log_depth - prior
     if change.shape[2:] != depth_m.shape[2:]:
-        change = torch.nn.functional.interpolate(change, (height, width), mode="bilinear", align_corners=False)
+        change = interpolate(change, (height, width), mode="bilinear", align_corners=False)
     return depth_m.clamp(_LEAST_M, _FARTHEST_M) * change.exp(), torch.linalg.inv(w2c)
 
 
@@ -140,46 +88,51 @@ def _jacobians(moved: Tensor, motion: Tensor, K: Tensor) -> tuple[Tensor, Tensor
 
 
 def _adjust_camera(
-    log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
+    log_depth: Tensor, prior: Tensor, scale: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
 ) -> tuple[Tensor, Tensor]:
-    """One Gauss-Newton step of camera and depth, on few enough pixels that both fit into one system."""
+    """One Gauss-Newton step on few enough pixels that camera, depth and the frames' scales fit into one system: the
+    camera, and by how much the logarithms of the scales ``[b, f, 1, 1]`` change."""
     b, f, h, w = log_depth.shape
     moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges)
     later, earlier, by_depth = _jacobians(moved, motion, K)
     weight = _robust(error, edges.sigma_px) * edges.trusted * (moved[..., 2] > _LEAST_M)
     later, earlier, by_depth, error = (x.flatten(2, 3).double() for x in (later, earlier, by_depth, error))
+    later, earlier = pad(later, (0, 1)), pad(earlier, (0, 1))  # a frame's twist, and its scale, which moves nothing
     weight = weight.flatten(2, 3).double()
-    p = h * w
-    H = error.new_zeros(b, f, f, 6, 6)
-    g = error.new_zeros(b, f, 6)
-    E = error.new_zeros(b, f, f, 6, p)  # camera, frame of the depth
-    C = error.new_full((b, f, p), DEPTH_SIGMA**-2)
-    e = (prior - log_depth).flatten(2).double() * DEPTH_SIGMA**-2
+    p, held = h * w, DEPTH_SIGMA**-2
+    H = error.new_zeros(b, f, f, 7, 7)
+    g = error.new_zeros(b, f, 7)
+    E = error.new_zeros(b, f, f, 7, p)  # frame, frame of the depth
+    away = (log_depth - prior - scale).flatten(2).double()
+    C = torch.full_like(away, held)
+    e = -held * away
     wl, we = weight[..., None, None] * later, weight[..., None, None] * earlier
     pairs = {"ll": (wl, later), "le": (wl, earlier), "el": (we, later), "ee": (we, earlier)}
     s, t = edges.start, edges.end
     index = {"l": t, "e": s}
     for name, (a, c) in pairs.items():
         block = torch.einsum("bnpci,bnpcj->bnij", a, c)
-        H.view(b, f * f, 6, 6).index_add_(1, index[name[0]] * f + index[name[1]], block)
+        H.view(b, f * f, 7, 7).index_add_(1, index[name[0]] * f + index[name[1]], block)
     for k, a in (("l", wl), ("e", we)):
         g.index_add_(1, index[k], torch.einsum("bnpci,bnpc->bni", a, error))
-        E.view(b, f * f, 6, p).index_add_(1, index[k] * f + s, torch.einsum("bnpci,bnpc->bnip", a, by_depth))
+        E.view(b, f * f, 7, p).index_add_(1, index[k] * f + s, torch.einsum("bnpci,bnpc->bnip", a, by_depth))
+    # a scale is held at 1 by itself, and by how far every depth of its frame is from the given one times it
+    every = torch.arange(f, device=s.device)
+    H[:, every, every, 6, 6] += p * held + SCALE_SIGMA**-2
+    g[..., 6] += held * away.sum(-1) - scale.flatten(1) * SCALE_SIGMA**-2
+    E[:, every, every, 6] -= held
     wd = weight[..., None] * by_depth
     C.index_add_(1, s, (wd * by_depth).sum(-1))
     e.index_add_(1, s, (wd * error).sum(-1))
     # eliminate the depths, hold the first camera
     EC = E / C[:, None, :, None]
-    S = H.permute(0, 1, 3, 2, 4).reshape(b, f * 6, f * 6) - torch.einsum("bxdip,bydjp->bxiyj", EC, E).reshape(
-        b, f * 6, f * 6
-    )
-    r = (g - torch.einsum("bxdip,bdp->bxi", EC, e)).reshape(b, f * 6)
+    S = (H - torch.einsum("bxdip,bydjp->bxyij", EC, E)).permute(0, 1, 3, 2, 4).reshape(b, f * 7, f * 7)
+    r = (g - torch.einsum("bxdip,bdp->bxi", EC, e)).reshape(b, f * 7)
     S, r = S[:, 6:, 6:], r[:, 6:]
     S = S + torch.diag_embed(1e-3 * S.diagonal(dim1=1, dim2=2).clamp(min=1e-3) + 1e-4)
-    twist = torch.cat([r.new_zeros(b, 6), torch.linalg.solve(S, r)], 1).view(b, f, 6)
-    step = (e - torch.einsum("bxdip,bxi->bdp", E, twist)) / C
-    w2c = exponential(twist.flatten(0, 1).to(w2c)).view(b, f, 4, 4) @ w2c
-    return w2c, (log_depth + step.view(b, f, h, w).to(log_depth).clamp(-_LARGEST_STEP, _LARGEST_STEP))
+    step = torch.cat([r.new_zeros(b, 6), torch.linalg.solve(S, r)], 1).view(b, f, 7).to(w2c)
+    w2c = exponential(step[..., :6].flatten(0, 1)).view(b, f, 4, 4) @ w2c
+    return w2c, step[..., 6, None, None].clamp(-_LARGEST_STEP, _LARGEST_STEP)
 
 
 def _adjust_depth(log_depth: Tensor, prior: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-_TEXTURE = 0.03  # difference of luminance between neighbours
+_TEXTURE, FAINT = 0.03, 0.01  # difference of luminance between neighbours
 _REACH = 32  # near is a 32nd of the shorter side
 _SIDE, _MOST = 64, 2.0  # shorter side that these are for
 
@@ -33,21 +33,22 @@ def reduced(video: Tensor) -> Tensor:
     return small
 
 
-def _textured(video: Tensor) -> Tensor:
-    """Pixels of the `reduced` picture, 1 where they differ from their neighbours: grain is no texture."""
+def _textured(video: Tensor, least: float) -> Tensor:
+    """Pixels of the `reduced` picture, 1 where they differ from their neighbours by ``least``: grain is no texture."""
     gray = reduced(video).mean(2)
     across = pad(gray.diff(dim=-1).abs(), (0, 1))
     down = pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
-    return (torch.maximum(across, down) > _TEXTURE).float()
+    return (torch.maximum(across, down) > least).float()
 
 
 def textured(video: Tensor) -> Tensor:
     """Pixels ``[b, f, h, w]`` that differ from their neighbours in the `reduced` picture."""
-    return interpolate(_textured(video), video.shape[-2:], mode="nearest").bool()
+    return interpolate(_textured(video, _TEXTURE), video.shape[-2:], mode="nearest").bool()
 
 
-def near_texture(video: Tensor) -> Tensor:
-    """Pixels ``[b, f, h, w]`` within a 32nd of the picture's shorter side of `textured` ones."""
-    found = _textured(video)
+def near_texture(video: Tensor, least: float = _TEXTURE) -> Tensor:
+    """Pixels ``[b, f, h, w]`` within a 32nd of the picture's shorter side of those that differ from their neighbours by
+    ``least`` in the `reduced` picture."""
+    found = _textured(video, least)
     reach = max(1, min(found.shape[-2:]) // _REACH)
     return interpolate(max_pool2d(found, 2 * reach + 1, 1, reach), video.shape[-2:], mode="nearest").bool()

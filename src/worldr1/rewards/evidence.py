@@ -12,7 +12,7 @@ from torch import Tensor
 
 from worldr1.estimators.structure import CameraEstimator, Structure
 from worldr1.geometry.camera import inside, lift, pixel_grid, sample, transform
-from worldr1.rewards.edges import near_texture
+from worldr1.rewards.edges import FAINT, near_texture
 from worldr1.rewards.looks import adjusted, camera_path, ego_flow
 from worldr1.rewards.movers import moving_at_once, moving_by_itself
 from worldr1.rewards.tracks import FAR_M, followed, spread_starts
@@ -58,15 +58,19 @@ class Evidence:
         return near_texture(self.video)
 
     @cached_property
-    def textured_share(self) -> Tensor:
-        """How much of the scene, what is closer than 15 m, has texture near it, ``[b]``.
+    def textured_shares(self) -> tuple[Tensor, Tensor]:
+        """How much of the scene, what is closer than 15 m, is near texture, and near faint texture: ``[b]`` each.
 
         Only the first quarter is looked at: a clip must not escape by losing its texture on the way.
         """
         early = max(1, self.video.shape[1] // 4)
         scene = (self.depth_m[:, :early] < FAR_M).float()
-        share: Tensor = (self.near_texture[:, :early] * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
-        return share
+        faint = near_texture(self.video[:, :early], FAINT)
+        strong, any_ = (
+            (near * scene).sum((1, 2, 3)) / scene.sum((1, 2, 3)).clamp(min=1)
+            for near in (self.near_texture[:, :early], faint)
+        )
+        return strong, any_
 
     @cached_property
     def thirds(self) -> tuple[tuple[int, int, Tensor, Tensor], ...]:

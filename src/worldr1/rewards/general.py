@@ -19,11 +19,11 @@ from worldr1.rewards.guards import (
     Floor,
     continuity_guard,
     floor_guard,
-    motion,
     picture_guard,
     saturation,
     sharpness,
     texture,
+    textured_motion,
 )
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
 from worldr1.rewards.novelty import novelty_guard
@@ -62,7 +62,7 @@ GENERAL: dict[str, Term] = {
 }
 # needs to know the objects well: on clusters of motion it punished honest pushes
 OF_OBJECTS: dict[str, Term] = {"volume": volume_term}
-_MEASURES = {"sharpness": sharpness, "motion": motion, "texture": texture, "saturation": saturation}
+_MEASURES = {"sharpness": sharpness, "motion": textured_motion, "texture": texture, "saturation": saturation}
 
 
 def make_general_reward(

@@ -22,6 +22,7 @@ _CUT, _CUT_STEPS = 0.6, 3
 # shares of the pixels: noise of any contrast has at most .104, an honest pan of 62 degrees in half a clip .44
 _OF_CONTRAST, _LOST, _SHOWN = 0.5, 0.1, 0.3
 _FAST = 0.1  # of the picture's width
+_LEAST_TEXTURED = 0.2  # of a frame; rendered scenes in plain colours have .2 to .67
 _DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
 
 
@@ -35,6 +36,17 @@ def motion(evidence: Evidence) -> Tensor:
     """Mean length of the flow in pixels per clip, ``[b]``."""
     length: Tensor = evidence.forward_px.norm(dim=-1)
     return length.mean((1, 2, 3))
+
+
+def textured_motion(evidence: Evidence) -> Tensor:
+    """Mean length in pixels of the flow near texture, where motion can be told, ``[b]``: what is plain seems to rest.
+
+    Of a frame with texture near less than a fifth of it, as if the rest of that fifth did rest.
+    """
+    near = evidence.near_texture[:, :-1]
+    length = evidence.forward_px.norm(dim=-1) * near
+    mean: Tensor = length.mean((2, 3)) / near.float().mean((2, 3)).clamp(min=_LEAST_TEXTURED)
+    return mean.mean(1)
 
 
 def texture(evidence: Evidence) -> Tensor:

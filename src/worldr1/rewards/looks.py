@@ -8,7 +8,8 @@ from torch import Tensor
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
-from worldr1.rewards.bundle import adjust, follow_edges
+from worldr1.rewards.bundle import adjust
+from worldr1.rewards.flow_edges import follow_edges
 from worldr1.rewards.motion_field import refine
 
 _FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion

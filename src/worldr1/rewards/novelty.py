@@ -24,7 +24,7 @@ _OTHER = 0.5  # correlation below which another patch is told apart
 # of its way, as depth is estimated: from where a patch would have come, and where it would go
 _WAYS = (-1.4, -1.0, -0.7, 0.7, 1.0, 1.4)
 _TWO_WAYS = 0.1  # smaller over larger eigenvalue of the structure tensor
-_MAY_STAY, _HELD = 0.025, 0.045  # shares of patches: of a camera that moves; of a frozen or repeated picture
+_MAY_STAY, _HELD = 0.035, 0.045  # shares of patches: of a camera that moves; of a frozen or repeated picture
 _FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
 _FEWEST_PAIRS, _PAIRS = 6, 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
@@ -91,7 +91,7 @@ def _stay(edges: Tensor, first: Tensor, second: Tensor, moves: Tensor) -> Tensor
 
 
 def novelty_guard(evidence: Evidence) -> TermResult:
-    """1 where at most 2.5 % of what the asked camera must move stays in place, falling to 0 at 4.5 %.
+    """1 where at most 3.5 % of what the asked camera must move stays in place, falling to 0 at 4.5 %.
 
     That is of patches, by the correlation of their gradients, at the picture's own size or reduced to 64 pixels; mean
     over pairs of frames whose views by the prompt's own camera differ at least half as much as any two of the path. A

@@ -26,7 +26,7 @@ from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import Term
 from worldr1.types import Clip, Prompt, Rollout
 
-MEASURES = {"sharpness": guards.sharpness, "motion": guards.motion}
+MEASURES = {"sharpness": guards.sharpness, "motion": guards.textured_motion}
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
 def level_of(stack: RewardStack, prompts: Sequence[Prompt], clips: Sequence[Clip]) -> Level:
     """What the base model's clips of these prompts reach, one clip at a time."""
     networks = load_networks(stack)
-    looks = WorldReward({"motion": guards.floor_guard(guards.motion, guards.Floor())}, networks.depth, networks.flow)
+    looks = WorldReward(
+        {"motion": guards.floor_guard(MEASURES["motion"], guards.Floor())}, networks.depth, networks.flow
+    )
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
     for prompt, clip in zip(prompts, clips, strict=True):
         evidence = looks.evidence([shrink(Rollout(prompt, clip, ()), stack.short_side)])

@@ -64,7 +64,8 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("pose_divergence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
-        TermSpec("permanence", applies=camera_may_move, reason=_FIXED),
+        # of all terms what it says of honest clips varies most
+        TermSpec("permanence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("palette", applies=nothing_moves, reason=_MOVING),
         TermSpec("detail"),
         TermSpec("photometric"),

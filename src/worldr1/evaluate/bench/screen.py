@@ -6,7 +6,8 @@ from itertools import product
 
 import numpy as np
 
-from worldr1.evaluate.bench.stages import add_body, facing, visible
+from worldr1.evaluate.bench.stages import visible
+from worldr1.worlds.added import add_body, facing
 from worldr1.worlds.assets.parts import material
 from worldr1.worlds.families.visibility import box_points, hidden_points, in_picture
 from worldr1.worlds.scene import STUFF, Body, Part, Scene

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from worldr1.worlds.added import add_body, facing
 from worldr1.worlds.assets.parts import material
 from worldr1.worlds.camera import camera_track, look_at
 from worldr1.worlds.families import scene_at
 from worldr1.worlds.families.stage import distance_to_fit, vec3
 from worldr1.worlds.families.visibility import box_points, in_picture, picture_share
-from worldr1.worlds.scene import STUFF, Body, Bools, CameraTrack, Floats, Move, Part, Scene
+from worldr1.worlds.scene import STUFF, Body, CameraTrack, Floats, Move, Part, Scene
 from worldr1.worlds.tiny.families import FOV_DEG
 
 _SENSOR_MM = 36.0
@@ -104,42 +105,12 @@ def target_of(scene: Scene, rng: np.random.Generator) -> int:
     return seen[int(rng.integers(min(2, len(seen))))]
 
 
-def add_body(
-    scene: Scene,
-    body: Body,
-    position_m: Floats,
-    rotation: Floats,
-    present: Bools | None = None,
-    scale: Floats | None = None,
-) -> Scene:
-    """One more body: ``position_m`` ``[frames, 3]``, ``rotation`` ``[frames, 4]``, ``scale`` ``[frames, 3]``."""
-    frames, count = scene.position_m.shape[:2]
-    was_present = np.ones((frames, count), bool) if scene.present is None else scene.present
-    was_scale = np.ones((frames, count, 3)) if scene.scale is None else scene.scale
-    there = np.ones(frames, bool) if present is None else present
-    stretch = np.ones((frames, 3)) if scale is None else scale
-    return replace(
-        scene,
-        bodies=(*scene.bodies, body),
-        position_m=np.concatenate([scene.position_m, position_m[:, None]], axis=1),
-        rotation=np.concatenate([scene.rotation, rotation[:, None]], axis=1),
-        present=np.concatenate([was_present, there[:, None]], axis=1),
-        scale=np.concatenate([was_scale, stretch[:, None]], axis=1),
-    )
-
-
 def _axes(scene: Scene) -> tuple[Floats, Floats, float]:
     """Horizontal directions away from the first camera and to its right, and the distance to the focus."""
     away = focus(scene) - scene.camera.c2w[0, :3, 3]
     distance = float(np.linalg.norm(away))
     away = np.array([away[0], away[1], 0.0]) / np.hypot(away[0], away[1])
     return away, np.array([away[1], -away[0], 0.0]), distance
-
-
-def facing(away: Floats, frames: int) -> Floats:
-    """Rotations ``[frames, 4]`` of a body whose y axis points ``away``."""
-    half = (np.arctan2(away[1], away[0]) - np.pi / 2) / 2
-    return np.tile([0.0, 0.0, np.sin(half), np.cos(half)], (frames, 1))
 
 
 def with_wall(scene: Scene) -> Scene:

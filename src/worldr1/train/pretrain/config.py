@@ -49,6 +49,26 @@ class PretrainConfig:
             4800, 16, lr=8e-4, muon_lr=0.008, decay=0.85, ema=0.997, checkpoint_every=250, seed=15
         )
     )
+    # and once more, with walls and boards: before a wall that fills the picture frames' scales differed by .2
+    wall_frames: FramesConfig = field(
+        default_factory=lambda: FramesConfig(
+            clips=5120, frames=5, size=WORLD_SIDE, seed=41, every_second="landmarks", walls=0.6
+        )
+    )
+    wall_depth: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            1200, 16, lr=8e-4, muon_lr=0.008, decay=0.85, ema=0.995, checkpoint_every=100, seed=16
+        )
+    )
+    # then fewer of them again, as other worlds had got worse
+    last_frames: FramesConfig = field(
+        default_factory=lambda: FramesConfig(clips=5120, size=WORLD_SIDE, seed=51, every_second="landmarks", walls=0.3)
+    )
+    last_depth: FitConfig = field(
+        default_factory=lambda: FitConfig(
+            2300, 16, lr=7e-4, muon_lr=0.007, decay=0.9, ema=0.997, checkpoint_every=100, seed=17
+        )
+    )
     world_pairs: PairsConfig = field(default_factory=PairsConfig)
     world_flow: FitConfig = field(default_factory=lambda: FitConfig(4200, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
 
@@ -71,6 +91,14 @@ DEBUG = PretrainConfig(
     large_depth=_SHORT,
     more_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=31, every_second="landmarks", measured=1),
     more_depth=_SHORT,
+    wall_frames=FramesConfig(
+        clips=4, frames=2, size=WORLD_SIDE, seed=41, every_second="landmarks", walls=0.6, measured=1
+    ),
+    wall_depth=_SHORT,
+    last_frames=FramesConfig(
+        clips=4, frames=2, size=WORLD_SIDE, seed=51, every_second="landmarks", walls=0.3, measured=1
+    ),
+    last_depth=_SHORT,
     world_pairs=PairsConfig(pairs=8, measured=8),
     world_flow=_SHORT,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
@@ -13,11 +14,14 @@ from transformers import DepthAnythingForDepthEstimation
 from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth
 from worldr1.train.fit import FitConfig, Progress, fit
 from worldr1.train.pretrain.estimators import small_depth_anything
+from worldr1.train.pretrain.walls import with_wall
 from worldr1.train.pretrain.world_frames import augment, canonical
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
+from worldr1.worlds.scene import Scene
 
 MEASURED_SEED = 4242  # of worlds that are not trained on
+WALLED = "walled landmarks"
 _SCALES = (1, 2, 4)  # pixels between which the error's slope is taken
 _THINGS = 3.0  # by how much objects, a small part of the picture, weigh more than the ground
 
@@ -101,17 +105,27 @@ def train_world_depth(
     return {f"{family} {name}": value for family, row in found.items() for name, value in row.items()}
 
 
+def unseen(kind: str, clips: int, seed: int) -> list[Scene]:
+    """Scenes of a family, or of `WALLED`, every second one of a held-out combination."""
+    family = "landmarks" if kind == WALLED else kind
+    scenes = [scene_at(family, seed, i, split="held_out" if i % 2 else "train") for i in range(clips)]
+    if kind != WALLED:
+        return scenes
+    return [with_wall(scene, np.random.default_rng((seed, i))) for i, scene in enumerate(scenes)]
+
+
 def measure(
     depth: Callable[[Tensor], Tensor], clips: int, size: int, seed: int = MEASURED_SEED
 ) -> dict[str, dict[str, float]]:
-    """How good a depth estimator is on unseen clips of each family, half of them of held-out combinations.
+    """How good a depth estimator is on unseen clips of each family, and of `WALLED`, half of them of held-out
+    combinations.
 
     Mean absolute errors of log `canonical` depth where there is any nearer than `MAX_DEPTH_M`: ``error`` as it is,
     ``aligned`` with one scale per clip, and ``drift``, how far a frame's scale is from its clip's.
     """
     found = {}
-    for family in FAMILIES:
-        scenes = [scene_at(family, seed, i, split="held_out" if i % 2 else "train") for i in range(clips)]
+    for family in (*FAMILIES, WALLED):
+        scenes = unseen(family, clips, seed)
         out = WarpRenderer()(scenes, size, size)
         rows = []
         for i, scene in enumerate(scenes):

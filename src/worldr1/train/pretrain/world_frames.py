@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from worldr1.executor import run_local
+from worldr1.train.pretrain.walls import with_wall
 from worldr1.worlds.assets.surfaces import untextured
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
@@ -40,14 +41,17 @@ class FramesConfig:
     size: int = 64
     seed: int = 1
     every_second: str | None = None  # family of every second clip; the others take turns in the rest
+    walls: float = 0.0  # share of the clips that a wall or a board is built into
     measured: int = 16  # clips of each family, of another seed, that the network is measured on
 
 
 def few_frames(config: FramesConfig, index: int) -> Scene:
     """Clip ``index``, only ``config.frames`` of its frames, half of the time with its camera turned and zoomed, some in
-    plain colours."""
+    plain colours, ``config.walls`` of them with a wall."""
     rng = np.random.default_rng((config.seed, index))
     scene = scene_at(family_of(config, index), config.seed, index, difficulty=DIFFICULTIES[int(rng.integers(3))])
+    if config.walls and rng.random() < config.walls:  # without walls the other draws stay as they were
+        scene = with_wall(scene, rng)
     if rng.random() < BARE:
         scene = untextured(scene)
     kept = np.sort(rng.choice(scene.num_frames, config.frames, replace=False))
