@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -70,6 +72,46 @@ def test_adjustment_finds_the_scale_of_every_frame(monkeypatch: pytest.MonkeyPat
         print(before, of_pixels, after)
         assert after < 0.15 * before
         assert after < 0.5 * of_pixels
+
+
+def test_the_sky_keeps_its_depth_and_leads_no_scale() -> None:
+    """It is as far as a network goes, whatever the scale of a frame, and really farther."""
+    for poses in (orbit(), push()):
+        open_air = scene(poses)
+        open_air = replace(
+            open_air,
+            bodies=open_air.bodies[:3],  # no wall
+            position_m=open_air.position_m[:, :3],
+            rotation=open_air.rotation[:, :3],
+        )
+        truth = evidence_of([open_air])
+        sky, near = truth.depth_m > 19.9, truth.depth_m < 8
+        factor = (0.2 * torch.randn(1, len(poses), 1, 1, generator=torch.Generator().manual_seed(0))).exp()
+        factor = factor / factor.log().mean().exp()
+        guess, edges = (truth.depth_m * factor).where(~sky, 20.0), follow_edges(truth.forward_px, truth.backward_px)
+        found = adjust(guess, truth.c2w, truth.K, edges)[0]
+        assert sky.float().mean() > 0.3
+        assert drift(found, truth) < 0.02
+        far = torch.stack([depth_m[where].median() for depth_m, where in zip(found[0], sky[0], strict=True)])
+        assert far.max() < 1.06 * far.min()
+        assert 18 < far.median() < 23
+        assert (found / truth.depth_m).log()[near].median().abs() < 0.08
+
+
+def test_scales_are_not_led_by_the_flow_of_a_camera_that_hardly_moves() -> None:
+    """Its errors are long and smooth, and count as if every point had its own."""
+    truth = evidence_of([scene(orbit(5, 33))])
+    generator = torch.Generator().manual_seed(0)
+
+    def noisy(flow: Tensor) -> Tensor:
+        b, n, h, w, _ = flow.shape
+        coarse = torch.randn(b * n, 2, 4, 4, generator=generator)
+        smooth = torch.nn.functional.interpolate(coarse, (h, w), mode="bicubic", align_corners=False)
+        return flow + 0.2 * smooth.permute(0, 2, 3, 1).reshape(flow.shape)
+
+    edges = follow_edges(noisy(truth.forward_px), noisy(truth.backward_px))
+    guess = truth.depth_m * (0.1 * torch.randn(1, 33, 1, 1, generator=torch.Generator().manual_seed(1))).exp()
+    assert drift(adjust(guess, truth.c2w, truth.K, edges)[0], truth) < 1.1 * drift(guess, truth)
 
 
 def test_the_step_of_every_depth_is_gauss_newton_with_the_derivatives_of_the_rest() -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from rewards.general import evidence_of, orbit, scene
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.rest import rest_term
-from worldr1.rewards.traceable import LEAST_SHARES, traceable, where_traceable
+from worldr1.rewards.traceable import ENOUGH, LEAST_SHARE, traceable, where_traceable
 
 
 def test_terms_of_motion_abstain_on_plain_pictures_only() -> None:
@@ -50,15 +50,21 @@ def test_losing_texture_on_the_way_is_no_way_out() -> None:
     assert traceable(replace(evidence, video=fading)).tolist() == [True]
 
 
-def test_a_plain_ground_is_no_ground_to_judge_by() -> None:
-    """What stands on it has texture enough for half of the scene to be near some; a plain rest has not even a faint
-    one."""
+def test_what_is_plain_is_told_from_what_is_faint() -> None:
+    """The rest has texture enough for half of the scene to be near some."""
     textured = evidence_of([scene(orbit())])
-    height = textured.video.shape[-2]
-    for gain, told in ((0.0, False), (0.15, True)):  # a faint ground can be followed
+    width = textured.video.shape[-1]
+    for gain, told in ((0.0, False), (0.08, True)):  # faint texture can be followed
         video = textured.video.clone()
-        ground = video[..., height * 6 // 10 :, :]
-        video[..., height * 6 // 10 :, :] = 0.5 + gain * (ground - 0.5)
+        part = video[..., : width * 2 // 5]
+        video[..., : width * 2 // 5] = 0.5 + gain * (part - 0.5)
         evidence = replace(textured, video=video)
-        assert float(evidence.textured_shares[0]) > LEAST_SHARES[0]
+        assert LEAST_SHARE < float(evidence.textured_shares[0]) < ENOUGH
         assert traceable(evidence).tolist() == [told]
+
+
+def test_a_plain_quarter_is_no_way_out() -> None:
+    textured = evidence_of([scene(orbit())])
+    video = textured.video.clone()
+    video[..., : video.shape[-1] // 4] = 0.5
+    assert traceable(replace(textured, video=video)).tolist() == [True]

@@ -318,7 +318,7 @@ class ValidateRewards:
     cells: Annotated[int | None, arg(metavar="INT")] = None
     """In how many worlds and paths each case is shown, at each of its severities; 12 by default."""
     outer_cells: Annotated[int | None, arg(metavar="INT")] = None
-    """In how many of those at the mild and the strong severity; all by default."""
+    """In how many of those at the mild and the strong severity; all by default, none with --quick."""
     size: Annotated[int | None, arg(metavar="INT")] = None
     """Height and width of the frames in pixels; 128 by default, 64 for the tiny stack."""
     oracle: Flag = False
@@ -330,11 +330,11 @@ class ValidateRewards:
     stack: Literal["general", "tiny"] = "general"
     """The terms for any footage, or those that the tiny preset trains with."""
     quick: Flag = False
-    """Six worlds of 48 pixels, two of each case: minutes of two cores for each judge, and wide intervals."""
+    """Six worlds of 48 pixels, two cells a case, none at the outer severities: minutes of two cores, wide intervals."""
     attack: Flag = False
     """Also optimise against each reward, and see what it likes best."""
     seed: int = 0
-    """Of the worlds and the edits. The packaged depth network was trained on worlds of seeds 1, 21, 31 and 41."""
+    """Of the worlds and the edits. The packaged depth network was trained on worlds of seeds 1, 21, 31, 41 and 51."""
     workers: Annotated[int | None, arg(metavar="INT")] = None
     """Processes; all CPUs by default. The result does not depend on it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -11,9 +12,10 @@ from torch.nn.functional import interpolate, pad
 from worldr1.geometry.camera import lift, project, transform
 from worldr1.rewards.flow_edges import Edges, thinned
 from worldr1.rewards.motion_field import exponential, motion_field
+from worldr1.rewards.tracks import FAR_M
 
 DEPTH_SIGMA = 0.15  # of the logarithm of a pixel's depth that adjustment starts from
-SCALE_SIGMA = 0.1  # and of the scale of a frame's, by which a network's depth drifts
+SCALE_SIGMA = 0.05  # and of the scale of a frame's, by which a network's depth drifts
 _LEAST_M, _FARTHEST_M = 0.05, 20.0
 _POINTS_PER_SIDE = 14  # of those that decide about the camera
 _ROUNDS = 3
@@ -50,10 +52,10 @@ def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tenso
     Of large frames only every few pixels are adjusted, and the change of their depth is spread to the others.
 
     Every pixel's log depth is held with a deviation of .15 at the given one times a scale of its frame, so that pixels
-    without parallax, and movers, keep it. Scales are adjusted too, held at 1 with a deviation of .1: thousands of
-    pixels that are off by one factor would outweigh what flow says of it. Gauss-Newton with the depths eliminated
-    (Schur complement) on a grid of points for the camera and the scales, then every pixel's depth by itself (Triggs et
-    al. 1999; for dense flow Teed & Deng 2021, DROID-SLAM).
+    without parallax, and movers, keep it (the sky without the scale). Scales are adjusted too, held at 1 with a
+    deviation of .05, their mean much closer: thousands of pixels that are off by one factor would outweigh what flow
+    says of it. Gauss-Newton with the depths eliminated (Schur complement) on a grid of points for the camera and the
+    scales, then every pixel's depth by itself (Triggs et al. 1999; for dense flow Teed & Deng 2021, DROID-SLAM).
     """
     b, f, height, width = depth_m.shape
     rows, columns = thinned(height, width)
@@ -61,14 +63,15 @@ def adjust(depth_m: Tensor, c2w: Tensor, K: Tensor, edges: Edges) -> tuple[Tenso
     prior = depth_m[:, :, rows, columns].clamp(_LEAST_M, _FARTHEST_M).log()
     log_depth, w2c = prior.clone(), torch.linalg.inv(c2w)
     scale = prior.new_zeros(b, f, 1, 1)  # its logarithm
+    scaled = (prior < math.log(FAR_M)).to(prior)  # the sky is as far as a network goes, whatever its scale
     every = max(1, min(prior.shape[2:]) // _POINTS_PER_SIDE)
     thin = slice(every // 2, None, every)
     few = replace(edges, landing=edges.landing[:, :, thin, thin], trusted=edges.trusted[:, :, thin, thin])
     for _ in range(_ROUNDS):
-        depth, start, ray = (x[:, :, thin, thin] for x in (log_depth, prior, rays))
-        w2c, step = _adjust_camera(depth, start, scale, ray, w2c, K, few)
+        depth, start, ray, which = (x[:, :, thin, thin] for x in (log_depth, prior, rays, scaled))
+        w2c, step = _adjust_camera(depth, start, which, scale, ray, w2c, K, few)
         scale = scale + step
-        log_depth = _adjust_depth(log_depth + step, prior + scale, rays, w2c, K, edges)
+        log_depth = _adjust_depth(log_depth + scaled * step, prior + scaled * scale, rays, w2c, K, edges)
     change = log_depth - prior
     if change.shape[2:] != depth_m.shape[2:]:
         change = interpolate(change, (height, width), mode="bilinear", align_corners=False)
@@ -88,10 +91,11 @@ def _jacobians(moved: Tensor, motion: Tensor, K: Tensor) -> tuple[Tensor, Tensor
 
 
 def _adjust_camera(
-    log_depth: Tensor, prior: Tensor, scale: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
+    log_depth: Tensor, prior: Tensor, scaled: Tensor, scale: Tensor, rays: Tensor, w2c: Tensor, K: Tensor, edges: Edges
 ) -> tuple[Tensor, Tensor]:
     """One Gauss-Newton step on few enough pixels that camera, depth and the frames' scales fit into one system: the
-    camera, and by how much the logarithms of the scales ``[b, f, 1, 1]`` change."""
+    camera, and by how much the logarithms of the scales ``[b, f, 1, 1]`` change, which hold for the pixels ``scaled``,
+    1 or 0."""
     b, f, h, w = log_depth.shape
     moved, error, motion = _residual(rays * log_depth.exp()[..., None], w2c, K, edges)
     later, earlier, by_depth = _jacobians(moved, motion, K)
@@ -103,7 +107,7 @@ def _adjust_camera(
     H = error.new_zeros(b, f, f, 7, 7)
     g = error.new_zeros(b, f, 7)
     E = error.new_zeros(b, f, f, 7, p)  # frame, frame of the depth
-    away = (log_depth - prior - scale).flatten(2).double()
+    away, scaled = ((log_depth - prior - scaled * scale).flatten(2).double(), scaled.flatten(2).double())
     C = torch.full_like(away, held)
     e = -held * away
     wl, we = weight[..., None, None] * later, weight[..., None, None] * earlier
@@ -118,9 +122,12 @@ def _adjust_camera(
         E.view(b, f * f, 7, p).index_add_(1, index[k] * f + s, torch.einsum("bnpci,bnpc->bnip", a, by_depth))
     # a scale is held at 1 by itself, and by how far every depth of its frame is from the given one times it
     every = torch.arange(f, device=s.device)
-    H[:, every, every, 6, 6] += p * held + SCALE_SIGMA**-2
-    g[..., 6] += held * away.sum(-1) - scale.flatten(1) * SCALE_SIGMA**-2
-    E[:, every, every, 6] -= held
+    H[:, every, every, 6, 6] += held * scaled.sum(-1) + SCALE_SIGMA**-2
+    g[..., 6] += held * (scaled * away).sum(-1) - scale.flatten(1) * SCALE_SIGMA**-2
+    # all frames together keep theirs, by every pixel's say: else a sky that is really farther would shrink the rest
+    H[..., 6, 6] += held * p / f
+    g[..., 6] -= held * p * scale.flatten(1).mean(1, keepdim=True)
+    E[:, every, every, 6] -= held * scaled
     wd = weight[..., None] * by_depth
     C.index_add_(1, s, (wd * by_depth).sum(-1))
     e.index_add_(1, s, (wd * error).sum(-1))

@@ -22,7 +22,7 @@ _CUT, _CUT_STEPS = 0.6, 3
 # shares of the pixels: noise of any contrast has at most .104, an honest pan of 62 degrees in half a clip .44
 _OF_CONTRAST, _LOST, _SHOWN = 0.5, 0.1, 0.3
 _FAST = 0.1  # of the picture's width
-_LEAST_TEXTURED = 0.2  # of a frame; rendered scenes in plain colours have .2 to .67
+_LEAST_TEXTURED = 0.4  # of a frame; a few things in plain colours have about that
 _DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
 
 
@@ -41,7 +41,7 @@ def motion(evidence: Evidence) -> Tensor:
 def textured_motion(evidence: Evidence) -> Tensor:
     """Mean length in pixels of the flow near texture, where motion can be told, ``[b]``: what is plain seems to rest.
 
-    Of a frame with texture near less than a fifth of it, as if the rest of that fifth did rest.
+    Of a frame with texture near less than two fifths of it, as if the rest of those did rest.
     """
     near = evidence.near_texture[:, :-1]
     length = evidence.forward_px.norm(dim=-1) * near

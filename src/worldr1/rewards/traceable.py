@@ -9,16 +9,17 @@ from torch import Tensor
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 
-# of the scene, near texture and near faint texture, which grain is too. Near the faint kind rendered scenes in plain
-# colours have .41 to .72, others .84 or more
-LEAST_SHARES = (0.45, 0.78)
+# of the scene, near texture: below the first it is plain, above the second it is not, and between it is where less than
+# the third is near even faint texture, which grain is too. Near that kind rendered scenes in plain colours have .41 to
+# .72, others .84 or more
+LEAST_SHARE, ENOUGH, LEAST_FAINT = 0.45, 0.66, 0.78
 _REASON = "the picture has too little texture for its motion to be followed"
 
 
 def traceable(evidence: Evidence) -> Tensor:
     """Clips ``[b]`` that begin with texture near enough of the scene."""
-    strong, faint = (share >= least for share, least in zip(evidence.textured_shares, LEAST_SHARES, strict=True))
-    return strong & faint
+    strong, faint = evidence.textured_shares
+    return (strong >= ENOUGH) | (strong >= LEAST_SHARE) & (faint >= LEAST_FAINT)
 
 
 def where_traceable(term: Term) -> Term:
