@@ -345,7 +345,7 @@ def test_what_is_plain_does_not_take_from_the_motion_of_what_is_not() -> None:
     clean = clips("orbit")
     whole = textured_motion(clean)
     assert torch.allclose(whole, motion(clean), rtol=0.3)
-    for columns, share in ((32, 1.0), (6, 0.5)):  # of 64
+    for columns, share in ((32, 1.0), (6, 0.4)):  # of 64
         plain, still_ = clean.video.clone(), clean.forward_px.clone()
         plain[..., columns:] = plain[..., columns:].mean((-2, -1), keepdim=True)
         still_[..., columns:, :] = 0
