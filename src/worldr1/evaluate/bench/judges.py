@@ -50,7 +50,7 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
     """All terms of a stack, and the guards with their floors taken from clean clips."""
     general = config.stack == "general"
     terms = dict(GENERAL if general else TERMS)
-    plain = WorldReward(terms, depth, flow, refine_camera=general)
+    plain = WorldReward(terms, depth, flow)  # guards look at the picture and its flow alone
     worlds = [world(_CALIBRATION_SEED, i, config.num_frames) for i in range(_CALIBRATION_WORLDS)]
     filmed = [(path, replace(w, camera=film(w, path))) for w in worlds for path in PATHS]
     clean = render([scene for _, scene in filmed], config.size, config.size)
