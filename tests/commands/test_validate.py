@@ -56,7 +56,7 @@ def test_it_judges_exact_and_estimated_side_by_side(tmp_path: Path, capsys: pyte
     assert len(rows) == sum(len(part) for part in rows_of(QUICK, ("oracle", "estimated"), None))
     assert all(row["value"] == row["parts"]["depth"] for row in rows)
     assert not list(tmp_path.glob("*.part"))
-    assert "validation.md" in capsys.readouterr().out
+    assert "validation.md" in capsys.readouterr().out.replace("\n", "")  # a long path is wrapped
 
 
 def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> None:
