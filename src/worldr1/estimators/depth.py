@@ -4,7 +4,7 @@ Two networks are packaged. `PACKAGED` knows the tiny model's 32-pixel worlds. `W
 families of `worlds.families`, of 64 pixels and then of 128, bent, blurred and recompressed; its metres are those of a
 camera of the field of view that rewards assume, since a picture hardly tells a longer lens from a nearer camera. With
 one scale per clip, the log of its depth is off by .04 (streets) to .09 (landmarks) on unseen clips, that of `PACKAGED`
-by .24 to .52; its edges are soft (`benchmarks/world_depth.py`).
+by .24 to .52; before a wall by .14; its edges are soft (`benchmarks/world_depth.py`).
 """
 
 from __future__ import annotations

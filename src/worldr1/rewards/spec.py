@@ -64,7 +64,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("pose_divergence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
-        # of all terms what it says of honest clips varies most
+        # at a half honest hard clips pass more often, and as many pairs are won (LOG.md)
         TermSpec("permanence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("palette", applies=nothing_moves, reason=_MOVING),
         TermSpec("detail"),
