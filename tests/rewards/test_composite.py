@@ -14,8 +14,8 @@ from worldr1.rewards.composite import WorldReward, aggregate
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.guards import Floor, floor_from, floor_guard, motion, sharpness
 from worldr1.rewards.stack import TERMS
-from worldr1.rewards.term import TermResult
-from worldr1.types import Clip, Prompt
+from worldr1.rewards.term import Term, TermResult
+from worldr1.types import Clip, Prompt, Rollout
 
 
 def flat_depth(frames: Tensor) -> Tensor:
@@ -40,6 +40,18 @@ def test_terms_enter_by_geometric_mean_and_abstentions_do_not_count() -> None:
     assert aggregate({"depth": 0.9, "flow": 0.4}) == pytest.approx(0.6)
     assert aggregate({"depth": 0.9, "flow": None}) == pytest.approx(0.9)
     assert (aggregate({"depth": 1.0, "flow": 0.0}) or 0.0) < 0.01  # one good term does not pay for a bad one
+
+
+def test_silence_neither_pays_nor_costs_where_the_typical_value_is_known() -> None:
+    typical = {"depth": 0.4, "flow": 0.9, "parallax": 0.1}
+    hidden = aggregate({"depth": None, "flow": 0.9}, typical)
+    assert hidden == pytest.approx(0.6)
+    assert (aggregate({"depth": 0.3, "flow": 0.9}, typical) or 1.0) < (hidden or 0.0)
+    assert (aggregate({"depth": 0.5, "flow": 0.9}, typical) or 0.0) > (hidden or 1.0)
+    assert aggregate({"flow": 0.9}, typical) == pytest.approx(0.9)  # a reward without that term does not have it
+    assert aggregate({"depth": 0.4, "camera": None}, typical) == pytest.approx(0.4)  # no one knows what is typical
+    assert aggregate({"depth": None, "flow": None}, typical) is None  # and it is no evidence
+    assert aggregate({"flow": 0.9, "parallax": None}, typical) == pytest.approx(0.9 * 0.1)
 
 
 def test_gate_and_guards_multiply() -> None:
@@ -82,6 +94,27 @@ def test_an_abstention_has_a_reason_and_a_broken_term_becomes_none() -> None:
     assert score.notes["silent"] == "it is dark"
     assert "finite" in score.notes["broken"]
     assert score.value is None
+
+
+@pytest.mark.parametrize("both_hands", [False, True])
+def test_what_the_prompt_leaves_out_and_what_failed_is_not_taken_for_typical(both_hands: bool) -> None:
+    def says(value: float, told: bool) -> Term:
+        def term(evidence: Evidence) -> TermResult:
+            b = len(evidence.video)
+            return TermResult(torch.full((b,), value), torch.full((b,), told), "it is dark")
+
+        return term
+
+    silent = says(0.0, False)
+    terms = {"flow": says(0.9, True), "depth": silent, "rest": silent, "camera": says(math.nan, True)}
+    typical = {"depth": 0.4, "rest": 0.2, "camera": 0.1}
+    reward = WorldReward(terms, flat_depth, no_flow, both_hands=both_hands, typical=typical)
+    movers = Prompt("a fox runs", None, "", 0, {"movers": ["a fox"]})
+    score = reward([Rollout(movers, noise_clip(), ())])[0]
+    assert score.parts == {"flow": pytest.approx(0.9), "depth": None, "rest": None, "camera": None}
+    assert score.value == pytest.approx((0.9 * 0.4) ** 0.5)  # things move, so that nobody asks whether all rests
+    rests = Prompt("a stone", None, "", 0, {"movers": []})
+    assert reward([Rollout(rests, noise_clip(), ())])[0].value == pytest.approx((0.9 * 0.4 * 0.2) ** (1 / 3))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

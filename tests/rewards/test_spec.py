@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -18,7 +21,7 @@ from worldr1.rewards.constancy import constancy_term
 from worldr1.rewards.depth import depth_term
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.flow import flow_term
-from worldr1.rewards.general import GENERAL, make_general_reward
+from worldr1.rewards.general import GENERAL, TYPICAL, make_general_reward
 from worldr1.rewards.guards import Floor, saturation, sharpness
 from worldr1.rewards.motion_field import exponential, refine
 from worldr1.rewards.semantic import calibrate, fixed_frames, semantic
@@ -186,3 +189,14 @@ def test_without_a_scale_the_camera_term_forgives_one_but_not_creeping(move: str
     assert camera_value(scaled, asking(move), metric=True) < 0.7
     scaled[:, :3, 3] *= 0.01
     assert camera_value(scaled, asking(move), metric=False) < 0.2
+
+
+def test_typical_values_are_those_of_the_clean_clips_that_were_kept() -> None:
+    assert set(TYPICAL) == {n for n in GENERAL if spec.spec_of(n).kind == "term"}
+    lines = (Path(__file__).parents[2] / "docs" / "seed15-rows.jsonl").read_text(encoding="utf-8").splitlines()
+    clean = [row["parts"] for row in map(json.loads, lines) if row["case"] == "clean" and not row["stage"]]
+    for name, value in TYPICAL.items():
+        told = [parts[name] for parts in clean if parts.get(name) is not None]
+        assert len(told) > 20, name
+        assert value == pytest.approx(median(told), abs=0.03), name
+    assert make_general_reward().typical == TYPICAL

@@ -16,11 +16,10 @@ from worldr1.evaluate.bench.attack import AttackConfig, attack
 from worldr1.evaluate.bench.bench import run_named
 from worldr1.evaluate.bench.chart import chart
 from worldr1.evaluate.bench.config import QUICK, SIZES, BenchConfig
-from worldr1.evaluate.bench.judges import JUDGES
+from worldr1.evaluate.bench.judges import JUDGES, combine_of
 from worldr1.evaluate.bench.kept import begin, keep
 from worldr1.evaluate.bench.statistics import summarise
 from worldr1.evaluate.bench.table import checks, markdown
-from worldr1.rewards.composite import aggregate
 
 _BY_DEFAULT = ("oracle", "estimated")
 _ANSWERS = {True: "yes", False: "no", None: "not measured"}
@@ -59,7 +58,7 @@ def run_validate(arguments: Arguments) -> None:
     # every clip's terms, so that another way to combine them needs no second run
     _write(arguments.out / "rows.jsonl", "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows))
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
-    summary = summarise(rows, dict.fromkeys(names, aggregate))
+    summary = summarise(rows, {n: combine_of(n, config.stack) for n in names})
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
     command = _command(arguments, names, config)
     result = {

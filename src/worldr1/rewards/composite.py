@@ -24,17 +24,26 @@ def default_intrinsics(height: int, width: int) -> Tensor:
     return torch.from_numpy(intrinsics(FOV_DEG, height, width))
 
 
-def aggregate(parts: Mapping[str, float | None]) -> float | None:
+def aggregate(parts: Mapping[str, float | None], typical: Mapping[str, float] | None = None) -> float | None:
     """gate · guards · weighted geometric mean of the applicable terms; ``None`` when no term applies.
 
+    A term that abstains counts as ``typical``, what consistent clips usually have of it, and where that is not known
+    not at all. Left out, a hard term would raise the score by its silence, and what hides it would pay.
     Kinds and weights are those of `rewards.spec.SPECS`.
     """
     told = [(spec_of(k), v) for k, v in parts.items() if v is not None]
-    terms = [(s.weight, v) for s, v in told if s.kind == "term"]
-    if not terms:
+    if not any(s.kind == "term" for s, _ in told):
         return None
+    told += [(spec_of(k), typical[k]) for k, v in parts.items() if v is None and k in typical] if typical else []
+    terms = [(s.weight, v) for s, v in told if s.kind == "term"]
     mean = math.exp(sum(w * math.log(max(v, 1e-6)) for w, v in terms) / sum(w for w, _ in terms))
     return mean * math.prod(v for s, v in told if s.kind != "term")
+
+
+def counted(parts: Mapping[str, float | None], notes: Mapping[str, str]) -> dict[str, float | None]:
+    """Parts without the terms that the prompt leaves no question for, and those that failed: neither is an abstention
+    that `aggregate` may replace."""
+    return {k: v for k, v in parts.items() if v is not None or notes.get(k) not in (NOT_FINITE, spec_of(k).reason)}
 
 
 class WorldReward:
@@ -52,17 +61,20 @@ class WorldReward:
         refine_camera: bool = False,
         camera: CameraEstimator | None = None,
         both_hands: bool = False,
+        typical: Mapping[str, float] | None = None,
     ) -> None:
         """The estimators and ``refine_camera`` are `gather_evidence`'s; terms about objects abstain without segments,
         and the sfm term without ``camera``.
 
         ``both_hands`` measures every clip and its mirror image, and takes each term's geometric mean: estimators err
-        differently about the two, and what is wrong in one is wrong in the other. It takes twice the time.
+        differently about the two, and what is wrong in one is wrong in the other. It takes twice the time. ``typical``
+        is `aggregate`'s.
         """
         if not terms:
             raise ValueError("a reward needs at least one term")
         self.terms, self.depth, self.flow, self.segments = dict(terms), depth, flow, segments
         self.refine_camera, self.camera, self.both_hands = refine_camera, camera, both_hands
+        self.typical = dict(typical or {})
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
@@ -75,12 +87,28 @@ class WorldReward:
         if structures is not None:
             image = replace(image, structures=tuple(mirrored_structure(s) for s in structures))
         terms = {name: term for name, term in self.terms.items() if spec_of(name).mirrors}
-        return [_merged(*both) for both in zip(scores, self._scores(image, terms), strict=True)]
+        return [self._whole(*merged(*both)) for both in zip(scores, self._scores(image, terms), strict=True)]
 
     def _scores(self, evidence: Evidence, terms: Mapping[str, Term]) -> list[Score]:
         with torch.no_grad():
             results = {name: evaluate(name, term, evidence) for name, term in terms.items()}
-        return [_score(results, i) for i in range(len(evidence.video))]
+        return [self._score(results, i) for i in range(len(evidence.video))]
+
+    def _score(self, results: Mapping[str, TermResult], index: int) -> Score:
+        parts: dict[str, float | None] = {}
+        notes: dict[str, str] = {}
+        for name, result in results.items():
+            value = float(result.values[index])
+            if not bool(result.applicable[index]):
+                parts[name], notes[name] = None, result.reason_of(index)
+            elif not math.isfinite(value):
+                parts[name], notes[name] = None, NOT_FINITE
+            else:
+                parts[name] = value
+        return self._whole(parts, notes)
+
+    def _whole(self, parts: dict[str, float | None], notes: dict[str, str]) -> Score:
+        return Score(aggregate(counted(parts, notes), self.typical), parts, notes)
 
     def evidence(self, samples: Sequence[Rollout | Clip]) -> Evidence:
         """What the terms are shown of the clips themselves; raises as `__call__` does."""
@@ -105,22 +133,3 @@ class WorldReward:
                 refine_camera=self.refine_camera,
                 camera=camera,
             )
-
-
-def _score(results: Mapping[str, TermResult], index: int) -> Score:
-    parts: dict[str, float | None] = {}
-    notes: dict[str, str] = {}
-    for name, result in results.items():
-        value = float(result.values[index])
-        if not bool(result.applicable[index]):
-            parts[name], notes[name] = None, result.reason_of(index)
-        elif not math.isfinite(value):
-            parts[name], notes[name] = None, NOT_FINITE
-        else:
-            parts[name] = value
-    return Score(aggregate(parts), parts, notes)
-
-
-def _merged(own: Score, image: Score) -> Score:
-    parts, notes = merged(own, image)
-    return Score(aggregate(parts), parts, notes)

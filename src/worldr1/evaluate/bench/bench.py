@@ -16,6 +16,7 @@ from worldr1.evaluate.bench.judges import JUDGES, Judge, answer
 from worldr1.evaluate.bench.shown import Shown, render
 from worldr1.evaluate.bench.stages import PATHS, film, world
 from worldr1.executor import run_local
+from worldr1.rewards.composite import counted
 from worldr1.types import Rollout
 from worldr1.worlds.scene import Scene
 
@@ -34,7 +35,7 @@ class Row:
     case: str  # a key of `CASES`, or `CLEAN`
     severity: int  # 0 for clean
     value: float | None
-    parts: Mapping[str, float | None] = field(default_factory=dict)
+    parts: Mapping[str, float | None] = field(default_factory=dict)  # those that are `counted`
     changed: float = 0.0  # `changed_share` against the clean twin, itself for a clean clip
 
 
@@ -142,7 +143,7 @@ def score_world(config: BenchConfig, judges: Sequence[Judge], index: int) -> lis
             for slot, score in zip(part, judge.reward(samples), strict=True):
                 place = (index, slot.path, slot.stage, slot.case, slot.severity)
                 changed = changed_share(slot.shown.clip.video, clean[slot.path, slot.stage])
-                rows.append(Row(judge.name, *place, score.value, dict(score.parts), changed))
+                rows.append(Row(judge.name, *place, score.value, counted(score.parts, score.notes), changed))
     return rows
 
 

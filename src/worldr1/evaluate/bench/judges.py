@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 
@@ -17,7 +17,7 @@ from worldr1.rewards.classical.stream import measure_stream
 from worldr1.rewards.classical.terms import score_measured
 from worldr1.rewards.composite import WorldReward, aggregate
 from worldr1.rewards.evidence import DepthEstimator, FlowEstimator
-from worldr1.rewards.general import GENERAL, OF_OBJECTS
+from worldr1.rewards.general import GENERAL, OF_OBJECTS, TYPICAL
 from worldr1.rewards.guards import floor_from, floor_guard, motion, sharpness, textured_motion
 from worldr1.rewards.stack import TERMS
 from worldr1.types import Clip, Prompt, Rollout, Score
@@ -61,7 +61,8 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
     for name, measure, share in guards:
         floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", share)
         terms[name] = floor_guard(measure, floor)
-    return WorldReward(terms, depth, flow, refine_camera=general, both_hands=general)
+    typical = TYPICAL if general else None
+    return WorldReward(terms, depth, flow, refine_camera=general, both_hands=general, typical=typical)
 
 
 @cache  # both judges need it, and calibration takes seconds
@@ -70,8 +71,13 @@ def _on_estimates(config: BenchConfig) -> WorldReward:
     return _reward(config, make_depth(config.depth if general else "tiny"), make_flow("world" if general else "dis"))
 
 
+def combine_of(name: str, stack: str) -> Combine:
+    """How the judge of a name puts parts together: what is typical is known of the general terms on estimates."""
+    return partial(aggregate, typical=TYPICAL) if (name, stack) == ("estimated", "general") else aggregate
+
+
 def _estimated(config: BenchConfig) -> Judge:
-    return Judge("estimated", _on_estimates(config))
+    return Judge("estimated", _on_estimates(config), combine_of("estimated", config.stack))
 
 
 def _oracle(config: BenchConfig) -> Judge:
