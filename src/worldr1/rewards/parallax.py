@@ -128,9 +128,18 @@ def _by_plane(landing: Tensor, usable: Tensor) -> Tensor:
 
 def _seen_off(now: Tensor, later: Tensor, landing: Tensor, plane: Tensor, usable: Tensor) -> Tensor:
     """Share of ``usable`` ``[b, h, w]`` pixels whose colour is found better by flow than by a homography, less the
-    contrary: ``[b]``. ``landing`` and ``plane`` ``[b, h, w, 2]`` lead from ``now`` to ``later``, both ``[b, 3, h, w]``.
+    contrary: ``[b]``. ``landing`` and ``plane`` ``[b, h, w, 2]`` lead from ``now`` to ``later``, both ``[b, 3, h, w]``,
+    whose exposure is made equal: a drift of it would be all that is seen of either.
     """
-    by_flow = (sample(later, landing) - now).abs().mean(1)
-    by_plane = (sample(later, plane) - now).abs().mean(1)
+    found = sample(later, landing)
+    gain = (_brightness(found, usable) / _brightness(now, usable)).view(-1, 1, 1, 1)
+    now, brighter = now * gain.clamp(min=1), (1 / gain).clamp(min=1)
+    by_flow = (brighter * found - now).abs().mean(1)
+    by_plane = (brighter * sample(later, plane) - now).abs().mean(1)
     better = (by_plane > by_flow + _BETTER).float() - (by_flow > by_plane + _BETTER).float()
     return masked_mean(better, usable, (1, 2))
+
+
+def _brightness(image: Tensor, here: Tensor) -> Tensor:
+    """Mean ``[b]`` of ``image`` ``[b, 3, h, w]`` where ``here`` ``[b, h, w]``, kept from 0."""
+    return masked_mean(image.mean(1), here, (1, 2)) + 1e-3
