@@ -27,7 +27,7 @@ Combine = Callable[[Mapping[str, float | None]], float | None]
 
 _CALIBRATION_SEED, _CALIBRATION_WORLDS = 9001, 4  # of clips that the bench never shows
 # of the clean clips' mean: plain worlds have a quarter of the sharpness, what is hardly a picture still less
-_SHARPNESS, _MOTION = 0.2, 0.3
+_SHARPNESS, _MOTION = 0.1, 0.3
 
 
 @dataclass(frozen=True)
