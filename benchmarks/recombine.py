@@ -2,8 +2,8 @@
 
 python benchmarks/recombine.py docs/seed15-rows.jsonl [--from-world 19] [--full] [--abstained-left-out]
 
-Rows as `worldr1 validate-rewards` writes them, each a clip with its terms: their values are put together again, and
-the headline printed, or the whole table. ``--from-world`` leaves worlds before out. Seconds.
+Rows as `worldr1 validate-rewards` writes them of the general stack, each a clip with its terms: their values are put
+together again, and the headline printed, or the whole table. ``--from-world`` leaves worlds before out. Seconds.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from worldr1.evaluate.bench.bench import Row
 from worldr1.evaluate.bench.catalogue import CASES
+from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import combine_of
 from worldr1.evaluate.bench.statistics import pairs_of, summarise
 from worldr1.evaluate.bench.table import checks, markdown
@@ -29,7 +30,7 @@ def main() -> None:
     kept = [Row(**json.loads(line)) for line in arguments.rows.read_text(encoding="utf-8").splitlines()]
     kept = [r for r in kept if r.world >= arguments.from_world]
     combine = {
-        name: aggregate if arguments.abstained_left_out else combine_of(name, "general")
+        name: aggregate if arguments.abstained_left_out else combine_of(name, BenchConfig())
         for name in dict.fromkeys(r.judge for r in kept)
     }
     rows = [replace(r, value=combine[r.judge](r.parts)) for r in kept]

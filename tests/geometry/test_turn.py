@@ -41,6 +41,15 @@ def test_turns_and_zooms_are_found_whatever_the_depth(turn_deg: tuple[float, flo
     assert np.abs(found(points) - landings).max() < 0.02
 
 
+@pytest.mark.parametrize("focal_px", [58.0, 90.0, 500.0])
+def test_the_focal_length_need_not_be_known(focal_px: float) -> None:
+    points = grid()
+    rays = np.c_[(points - 64) / focal_px, np.ones(len(points))]
+    there = rays @ Rotation.from_euler("yx", [9.0, -4.0], degrees=True).as_matrix().T
+    landings = focal_px * there[:, :2] / there[:, 2:] + 64
+    assert np.abs(nearest_turn(points, landings, K)(points) - landings).max() < 0.1
+
+
 def test_a_picture_that_slides_is_a_turn_from_far_away() -> None:
     points = grid()
     for slide in ([9.0, 0.0], [-4.0, 6.0]):

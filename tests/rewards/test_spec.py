@@ -200,3 +200,4 @@ def test_typical_values_are_those_of_the_clean_clips_that_were_kept() -> None:
         assert len(told) > 20, name
         assert value == pytest.approx(median(told), abs=0.03), name
     assert make_general_reward().typical == TYPICAL
+    assert not make_general_reward(perceptual=lambda a, _b: a.mean((1, 2, 3))).typical  # measured otherwise

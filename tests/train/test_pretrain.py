@@ -36,7 +36,7 @@ def test_all_stages_and_a_rerun(tmp_path: Path) -> None:
 
 def test_general_worlds_alone(tmp_path: Path) -> None:
     measured = pretrain(DEBUG, tmp_path, "cpu", Console(quiet=True), only="world-depth")
-    assert set(measured) == {"world_depth", "large_depth", "more_depth", "wall_depth", "last_depth", "light_depth"}
+    assert set(measured) == {"world_depth", "large_depth", "more_depth", "wall_depth", "last_depth"}
     assert [p.name for p in (tmp_path / "weights").iterdir() if p.is_dir()] == ["world-depth"]
     frames = torch.rand(2, 3, 64, 64)
     assert TransformersDepth(tmp_path / "weights" / "world-depth", WORLD_SIDE)(frames).shape == (2, 64, 64)

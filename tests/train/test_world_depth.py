@@ -31,7 +31,6 @@ from worldr1.train.pretrain.world_frames import (
     family_of,
     few_frames,
     render_frames,
-    uneven_light,
 )
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import render_clips
@@ -126,18 +125,6 @@ def test_augmentation_moves_picture_and_depth_alike() -> None:
     for picture, truth in zip(seen.mean(1).flatten(1), found.flatten(1), strict=True):
         assert torch.corrcoef(torch.stack([picture, truth]))[0, 1] > 0.6  # flipped together, through noise
     assert not found.equal(depth)
-
-
-def test_uneven_light_is_smooth_and_spares_half_of_the_frames() -> None:
-    frames = torch.full((64, 3, 32, 32), 0.4)
-    lit = uneven_light(frames, 0.3, torch.Generator().manual_seed(0))
-    gain = (lit / frames).log()[:, 0]
-    spared = gain.flatten(1).abs().amax(1) == 0
-    assert 0.3 < spared.float().mean() < 0.7
-    assert gain[~spared].flatten(1).std(1).median() > 0.1  # over a picture
-    assert gain.diff(dim=2).abs().max() < 0.25
-    assert lit[:, 0].equal(lit[:, 2])
-    assert uneven_light(frames, 5.0, torch.Generator().manual_seed(0)).max() == 1
 
 
 def test_the_sky_survives_augmentation() -> None:

@@ -30,12 +30,11 @@ from worldr1.train.pretrain.package import install, save_module, save_pipeline
 from worldr1.train.pretrain.transformer import train_transformer
 from worldr1.train.pretrain.world_depth import build_world_depth, train_world_depth
 from worldr1.train.pretrain.world_flow import build_world_flow, train_world_flow
-from worldr1.train.pretrain.world_frames import FramesConfig
 from worldr1.worlds.tiny.captions import TAGS, vocabulary
 
 Part = Literal["world-depth", "world-flow"]  # what needs no other stage
 Stage = Callable[[Path, Progress], dict[str, float]]
-_LARGER: tuple[WorldFrames, ...] = ("large_frames", "more_frames", "wall_frames", "last_frames", "light_frames")
+_LARGER: tuple[WorldFrames, ...] = ("large_frames", "more_frames", "wall_frames", "last_frames")
 
 
 def pretrain(
@@ -63,9 +62,8 @@ def _world_depth(stages: Stages, config: PretrainConfig, weights: Path) -> None:
     # the frames of one stage are gone before those of the next are read
     def stage(frames: WorldFrames, fit: FitConfig, side: int | None = None) -> Stage:
         def work(directory: Path, progress: Progress) -> dict[str, float]:
-            shown: FramesConfig = getattr(config, frames)
-            parts = stages.world_frames(frames)
-            return train_world_depth(depth, *parts, fit, directory, progress, shown.measured, side, shown.light)
+            measured = getattr(config, frames).measured
+            return train_world_depth(depth, *stages.world_frames(frames), fit, directory, progress, measured, side)
 
         return work
 

@@ -22,7 +22,7 @@ from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
 from worldr1.worlds.tiny.corpus import render_corpus
 
 WorldFrames = Literal[
-    "world_frames", "large_frames", "more_frames", "wall_frames", "last_frames", "light_frames"
+    "world_frames", "large_frames", "more_frames", "wall_frames", "last_frames"
 ]  # settings of a `PretrainConfig`
 
 

@@ -58,7 +58,7 @@ def run_validate(arguments: Arguments) -> None:
     # every clip's terms, so that another way to combine them needs no second run
     _write(arguments.out / "rows.jsonl", "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows))
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
-    summary = summarise(rows, {n: combine_of(n, config.stack) for n in names})
+    summary = summarise(rows, {n: combine_of(n, config) for n in names})
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
     command = _command(arguments, names, config)
     result = {

@@ -28,7 +28,8 @@ def aggregate(parts: Mapping[str, float | None], typical: Mapping[str, float] | 
     """gate · guards · weighted geometric mean of the applicable terms; ``None`` when no term applies.
 
     A term that abstains counts as ``typical``, what consistent clips usually have of it, and where that is not known
-    not at all. Left out, a hard term would raise the score by its silence, and what hides it would pay.
+    not at all. Left out, a hard term would raise the score by its silence alone. It still pays to hide what is worse
+    than usual.
     Kinds and weights are those of `rewards.spec.SPECS`.
     """
     told = [(spec_of(k), v) for k, v in parts.items() if v is not None]
@@ -41,8 +42,8 @@ def aggregate(parts: Mapping[str, float | None], typical: Mapping[str, float] | 
 
 
 def counted(parts: Mapping[str, float | None], notes: Mapping[str, str]) -> dict[str, float | None]:
-    """Parts without the terms that the prompt leaves no question for, and those that failed: neither is an abstention
-    that `aggregate` may replace."""
+    """Parts without the terms that do not apply to the prompt (`TermSpec.applies`) and those that failed: neither is an
+    abstention that `aggregate` may replace."""
     return {k: v for k, v in parts.items() if v is not None or notes.get(k) not in (NOT_FINITE, spec_of(k).reason)}
 
 

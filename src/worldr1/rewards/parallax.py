@@ -19,6 +19,7 @@ _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be foun
 # shares of textured pixels: of 28 pans at most .052, of honest drives at least .12; measured on seeds 14 and 15
 _USUAL_OFF, _SATURATION_OFF = 0.06, 0.06
 _LEAST_POINTS = 50
+_LEAST_TEXTURED = 0.02  # of a picture, to tell by it alone how the picture moves
 _UNSEEN = "too little of the picture can be followed to tell parallax, or the prompt's camera stays on the spot"
 # of the diagonal: what pans reach (.0038 at most; honest drives .008 and more), what proves travel on top of it, and
 # what one pixel can add
@@ -59,13 +60,16 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
 
     `parallax_term` for frames of any size and noisy flow: estimated flow lags behind where there is no texture, in
     a way that no homography follows, so that a pan of 64 pixels seems full of parallax. It is compared with the nearest
-    `Turn`, which what has texture decides: a homography would also follow a drive over bare ground, or a lag. Two
-    things tell travel apart:
+    `Turn`, which textured pixels decide where there are enough; a homography would also follow a drive over bare
+    ground. Two things tell travel apart:
 
     - colours: the share of textured pixels whose colour the flow finds better than the turn, less what pans and zooms
       reach by DIS flow; needs texture;
     - geometry: how much nearer depth and camera come to the flow than the turn does (root mean square, saturating at
       .8 % of the diagonal); needs depth that is right.
+
+    A picture that is stretched, sheared, or bent as a plane under a camera that travels, passes: so does a wall. (With
+    a stretch among what a turn may do, it follows honest drives too.)
 
     Flow is followed for a third of the clip, where noise has grown less than parallax; of five such stretches the
     median counts for colours. A camera that turns fast loses sight of everything sooner: then a third of the stretch
@@ -92,22 +96,23 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
 def _proofs(
     evidence: Evidence, start: int, end: int, landing: Tensor, trusted: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Over one stretch, for each clip ``[b]``: the share of colours that flow finds better than a turn does, NaN where
-    too little can be followed; how much nearer depth and camera come; and whether enough of the picture is followed."""
+    """Over one stretch, for each clip ``[b]``: the share of colours that flow finds better than a turn does,
+    NaN where too little can be followed; how much nearer depth and camera come; and whether enough of the picture is
+    followed."""
     followable = trusted.float().mean((1, 2)) >= _LEAST_FOLLOWED
     usable = textured(evidence.video[:, start, None])[:, 0] & trusted
-    enough = usable.flatten(1).sum(1) >= _LEAST_POINTS
-    # flow lags behind where there is no texture, and would draw the turn along
-    turned = _by_turn(landing, usable.where(enough[:, None, None], trusted), evidence.K)
+    # flow lags behind where there is no texture, and would draw the turn along; a small patch says too little of it
+    plenty = usable.float().mean((1, 2)) >= _LEAST_TEXTURED
+    turned = _by_turn(landing, usable.where(plenty[:, None, None], trusted), evidence.K)
     share = _seen_off(evidence.video[:, start], evidence.video[:, end], landing, turned, usable)
-    enough = enough & followable
     proof = _nearer(landing, expected(evidence, start, end)[0], turned, trusted)
+    enough = followable & (usable.flatten(1).sum(1) >= _LEAST_POINTS)
     return share.where(enough, torch.nan), proof.where(followable, 0.0), followable
 
 
 def _nearer(landing: Tensor, resting: Tensor, turned: Tensor, trusted: Tensor) -> Tensor:
-    """How much nearer to ``landing`` ``[b, h, w, 2]`` a resting world comes than a turn does where it is trusted:
-    root of the mean difference of squares over the diagonal, ``[b]``."""
+    """How much nearer to ``landing`` ``[b, h, w, 2]`` a resting world comes than a turn does where it is
+    trusted: root of the mean difference of squares over the diagonal, ``[b]``."""
     diagonal = float(np.hypot(*landing.shape[1:3]))
     off_turn, off_world = (((x - landing).norm(dim=-1) / diagonal).clamp(max=_LARGEST) for x in (turned, resting))
     return masked_mean(off_turn**2 - off_world**2, trusted, (1, 2)).clamp(min=0).sqrt()
@@ -120,14 +125,14 @@ def _on_the_spot(evidence: Evidence) -> Tensor:
     return evidence.still_camera() | torch.tensor(spot, device=evidence.video.device)
 
 
-def _by_turn(landing: Tensor, usable: Tensor, K: Tensor) -> Tensor:
-    """``landing`` ``[b, h, w, 2]`` as a camera that turns and zooms would have it that comes nearest where ``usable``
+def _by_turn(landing: Tensor, here: Tensor, K: Tensor) -> Tensor:
+    """``landing`` ``[b, h, w, 2]`` as the camera that turns and zooms would have it that comes nearest where ``here``
     ``[b, h, w]``."""
-    grid, turned = pixel_grid(usable.shape[1], usable.shape[2], landing), landing.clone()
-    for i, here in enumerate(usable):
-        if int(here.sum()) < _LEAST_POINTS:
+    grid, turned = pixel_grid(here.shape[1], here.shape[2], landing), landing.clone()
+    for i, mine in enumerate(here):
+        if int(mine.sum()) < _LEAST_POINTS:
             continue
-        p, q = (x[here].double().cpu().numpy() for x in (grid, landing[i]))
+        p, q = (x[mine].double().cpu().numpy() for x in (grid, landing[i]))
         turn = nearest_turn(p, q, K[i].double().cpu().numpy())
         every = turn(grid.reshape(-1, 2).double().cpu().numpy())
         turned[i] = torch.from_numpy(every).to(landing).view_as(grid)

@@ -120,7 +120,7 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
         refine_camera=stack.general,
         camera=networks.camera,
         both_hands=stack.general,
-        typical=TYPICAL if stack.general else None,
+        typical=TYPICAL if stack.general and stack.depth.model == "world" and networks.perceptual is None else None,
     )
     return Downscaled(reward, stack.short_side)
 

@@ -61,7 +61,7 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
     for name, measure, share in guards:
         floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", share)
         terms[name] = floor_guard(measure, floor)
-    typical = TYPICAL if general else None
+    typical = TYPICAL if general and config.depth == "world" else None
     return WorldReward(terms, depth, flow, refine_camera=general, both_hands=general, typical=typical)
 
 
@@ -71,13 +71,14 @@ def _on_estimates(config: BenchConfig) -> WorldReward:
     return _reward(config, make_depth(config.depth if general else "tiny"), make_flow("world" if general else "dis"))
 
 
-def combine_of(name: str, stack: str) -> Combine:
-    """How the judge of a name puts parts together: what is typical is known of the general terms on estimates."""
-    return partial(aggregate, typical=TYPICAL) if (name, stack) == ("estimated", "general") else aggregate
+def combine_of(name: str, config: BenchConfig) -> Combine:
+    """How the judge of a name puts parts together: what is typical is known of the general terms on packaged depth."""
+    known = (name, config.stack, config.depth) == ("estimated", "general", "world")
+    return partial(aggregate, typical=TYPICAL) if known else aggregate
 
 
 def _estimated(config: BenchConfig) -> Judge:
-    return Judge("estimated", _on_estimates(config), combine_of("estimated", config.stack))
+    return Judge("estimated", _on_estimates(config), combine_of("estimated", config))
 
 
 def _oracle(config: BenchConfig) -> Judge:

@@ -69,17 +69,6 @@ class PretrainConfig:
             2300, 16, lr=7e-4, muon_lr=0.007, decay=0.9, ema=0.997, checkpoint_every=100, seed=17
         )
     )
-    # and with light that varies over the picture: a lamp's sweep over a resting scene upset its depth
-    light_frames: FramesConfig = field(
-        default_factory=lambda: FramesConfig(
-            clips=5120, size=WORLD_SIDE, seed=61, every_second="landmarks", walls=0.3, light=0.3
-        )
-    )
-    light_depth: FitConfig = field(
-        default_factory=lambda: FitConfig(
-            1500, 16, lr=5e-4, muon_lr=0.005, decay=0.9, ema=0.997, checkpoint_every=100, seed=18
-        )
-    )
     world_pairs: PairsConfig = field(default_factory=PairsConfig)
     world_flow: FitConfig = field(default_factory=lambda: FitConfig(4200, 16, lr=1.5e-3, checkpoint_every=250, seed=14))
 
@@ -110,10 +99,6 @@ DEBUG = PretrainConfig(
         clips=4, frames=2, size=WORLD_SIDE, seed=51, every_second="landmarks", walls=0.3, measured=1
     ),
     last_depth=_SHORT,
-    light_frames=FramesConfig(
-        clips=4, frames=2, size=WORLD_SIDE, seed=61, every_second="landmarks", walls=0.3, light=0.3, measured=1
-    ),
-    light_depth=_SHORT,
     world_pairs=PairsConfig(pairs=8, measured=8),
     world_flow=_SHORT,
 )

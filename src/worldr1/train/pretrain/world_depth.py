@@ -15,7 +15,7 @@ from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth
 from worldr1.train.fit import FitConfig, Progress, fit
 from worldr1.train.pretrain.estimators import small_depth_anything
 from worldr1.train.pretrain.walls import with_wall
-from worldr1.train.pretrain.world_frames import augment, canonical, uneven_light
+from worldr1.train.pretrain.world_frames import augment, canonical
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
 from worldr1.worlds.scene import Scene
@@ -72,13 +72,12 @@ def train_world_depth(
     progress: Progress,
     clips: int,
     side: int | None = None,
-    light: float = 0.0,
 ) -> dict[str, float]:
     """Fit to uint8 frames ``[n, h, w, 3]``, `canonical` depth and objects ``[n, h, w]``.
 
     With ``side``, for the second stage, the network is shown frames of that many pixels: every second batch is halved
-    in height and width and enlarged again, so that small clips are seen as well, and objects weigh more. ``light`` is
-    the spread of an `uneven_light`. Returns what `measure` finds on ``clips`` clips of each family.
+    in height and width and enlarged again, so that small clips are seen as well, and objects weigh more. Returns what
+    `measure` finds on ``clips`` clips of each family.
     """
     estimator = TransformersDepth(model, side)
     device = model.device
@@ -90,8 +89,6 @@ def train_world_depth(
             down, right = torch.randint(2, (2,), generator=generator).tolist()
             shown = avg_pool2d(shown, 2)
             truth, what = truth[:, down::2, right::2], what[:, down::2, right::2]
-        if light:  # without it the other draws stay as they were
-            shown = uneven_light(shown, light, generator)
         shown, truth, what = augment(shown, truth.float(), what, generator)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             x = estimator.normalise(shown.to(device)).contiguous(memory_format=torch.channels_last)

@@ -42,7 +42,6 @@ class FramesConfig:
     seed: int = 1
     every_second: str | None = None  # family of every second clip; the others take turns in the rest
     walls: float = 0.0  # share of the clips that a wall or a board is built into
-    light: float = 0.0  # spread of the logarithm of a light that varies over the picture, for half of the frames
     measured: int = 16  # clips of each family, of another seed, that the network is measured on
 
 
@@ -127,17 +126,6 @@ def render_frames(
         progress(len(part[1]) // config.frames)
     parts.sort(key=lambda p: p[0])
     return torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts]), torch.cat([p[3] for p in parts])
-
-
-def uneven_light(frames: Tensor, spread: float, generator: torch.Generator) -> Tensor:
-    """Frames ``[n, 3, h, w]`` in [0, 1], half of them in a light that varies slowly over the picture: the logarithm of
-    its gain is smooth, with deviation ``spread`` at three times three places."""
-    n, _, h, w = frames.shape
-    lit = (torch.rand(n, 1, 1, 1, generator=generator) < 0.5).float()
-    gain = torch.nn.functional.interpolate(
-        spread * lit * torch.randn(n, 1, 3, 3, generator=generator), (h, w), mode="bicubic"
-    )
-    return (frames * gain.exp()).clamp(0, 1)
 
 
 def augment(
