@@ -16,12 +16,12 @@ from worldr1.rewards.tracks import expected, followed
 
 SATURATION = 0.006  # of the image diagonal; small frames are noisier than the .0006-.0012 of large ones
 _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be found better
-# shares of textured pixels: of 28 pans at most .052, of honest drives at least .12; measured on seeds 14 and 15
+# shares of textured pixels: of 22 pans at most .051, of honest drives at least .12; measured on seeds 14 and 15
 _USUAL_OFF, _SATURATION_OFF = 0.06, 0.06
 _LEAST_POINTS = 50
 _LEAST_TEXTURED = 0.02  # of a picture, to tell by it alone how the picture moves
 _UNSEEN = "too little of the picture can be followed to tell parallax, or the prompt's camera stays on the spot"
-# of the diagonal: what pans reach (.0038 at most; honest drives .008 and more), what proves travel on top of it, and
+# of the diagonal: what pans reach (.0038 at most; honest drives .0077 and more), what proves travel on top of it, and
 # what one pixel can add
 _USUAL, _PROVED, _LARGEST = 0.004, 0.004, 0.05
 _LEAST_FOLLOWED = 0.1  # of a picture, for a proof by geometry
