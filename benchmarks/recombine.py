@@ -52,8 +52,8 @@ def main() -> None:
             if CASES[p.case].kind == "corruption" and not p.won:
                 print(f"  lost: world {p.world}, {p.case} {p.severity}: {p.clean:.3f} against {p.broken:.3f}")
         for case in (c for c, told in found["cases"].items() if told["kind"] == "positive"):
-            low = [r for r in rows if r.judge == judge and r.case == case]
-            print(f"  {case}: false alarms {found['cases'][case]['false_alarms']} of {len(low)}")
+            clips = sum(r.judge == judge and r.case == case for r in rows)
+            print(f"  {case}: false alarms {found['cases'][case]['false_alarms']:.3f} of {clips}")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,9 @@ class Turn:
 def nearest_turn(points: Floats, landings: Floats, K: Floats) -> Turn:
     """The turn of a camera ``K`` ``[3, 3]`` that leads ``points`` nearest to ``landings``, both ``[n, 2]`` in pixels.
 
-    Least squares with a soft threshold (Levenberg-Marquardt in a trust region, loss ``soft_l1`` of SciPy). The focal
-    length is free too: of footage it is a guess, and a picture that slides is a turn of a camera that is far away.
+    Least squares with a soft threshold (SciPy's trust region reflective, loss ``soft_l1``). The focal length is free
+    too: of footage it is a guess, and a picture that slides is a turn of a camera that is far away. Raises
+    ``ValueError`` without points, or for what is not finite.
     """
     if len(points) > _POINTS:
         chosen = np.random.default_rng(0).choice(len(points), _POINTS, replace=False)

@@ -68,8 +68,8 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
     - geometry: how much nearer depth and camera come to the flow than the turn does (root mean square, saturating at
       .8 % of the diagonal); needs depth that is right.
 
-    A picture that is stretched, sheared, or bent as a plane under a camera that travels, passes: so does a wall. (With
-    a stretch among what a turn may do, it follows honest drives too.)
+    A still picture passes that is stretched, sheared, or bent as a plane under a camera that travels (a turn that may
+    stretch follows honest drives too). An honest push towards a wall that fills the picture is a zoom, and gets 0.
 
     Flow is followed for a third of the clip, where noise has grown less than parallax; of five such stretches the
     median counts for colours. A camera that turns fast loses sight of everything sooner: then a third of the stretch

@@ -20,8 +20,10 @@ from worldr1.evaluate.bench.bench import (
 )
 from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
-from worldr1.evaluate.bench.judges import Judge, answer
+from worldr1.evaluate.bench.judges import Judge, answer, combine_of
 from worldr1.evaluate.bench.stages import PATHS
+from worldr1.rewards.general import TYPICAL
+from worldr1.rewards.spec import spec_of
 from worldr1.types import Clip, Rollout, Score
 
 TINY = BenchConfig(scenes=2, cells=1, num_frames=9, size=24)
@@ -172,3 +174,26 @@ def test_a_cheating_clip_that_is_liked_less_than_the_honest_one_fools_nobody() -
     assert np.mean(list(found.knobs.values())[1:]) > SEARCH.most_cheating
     assert found.score < found.honest_score
     assert found.consistent
+
+
+def test_silence_is_typical_only_for_estimates_of_general_terms_by_packaged_depth() -> None:
+    config, parts = BenchConfig(), {"flow": 0.9, "rest": None}
+    assert combine_of("estimated", config)(parts) == pytest.approx((0.9 * TYPICAL["rest"]) ** 0.5)
+    others = [
+        ("oracle", config),
+        ("estimated", replace(config, stack="tiny")),
+        ("estimated", replace(config, depth="x")),
+    ]
+    for name, other in others:
+        assert combine_of(name, other)(parts) == pytest.approx(0.9), (name, other)
+
+
+def test_rows_keep_the_parts_that_count() -> None:
+    def partly(samples: Sequence[Rollout | Clip]) -> list[Score]:
+        parts = {"flow": 0.9, "depth": None, "rest": None}
+        notes = {"depth": "it is dark", "rest": spec_of("rest").reason}
+        return [Score(0.5, dict(parts), dict(notes)) for _ in samples]
+
+    rows = score_world(TINY, [Judge("partly", partly)], 0)
+    assert rows
+    assert all(r.parts == {"flow": 0.9, "depth": None} for r in rows)

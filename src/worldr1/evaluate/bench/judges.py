@@ -61,8 +61,12 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
     for name, measure, share in guards:
         floor = floor_from(measure(evidence), [r.prompt for r in prompted], "camera", share)
         terms[name] = floor_guard(measure, floor)
-    typical = TYPICAL if general and config.depth == "world" else None
-    return WorldReward(terms, depth, flow, refine_camera=general, both_hands=general, typical=typical)
+    return WorldReward(terms, depth, flow, refine_camera=general, both_hands=general, typical=_typical(config))
+
+
+def _typical(config: BenchConfig) -> Mapping[str, float] | None:
+    """Known of the general terms on packaged depth."""
+    return TYPICAL if config.stack == "general" and config.depth == "world" else None
 
 
 @cache  # both judges need it, and calibration takes seconds
@@ -72,9 +76,8 @@ def _on_estimates(config: BenchConfig) -> WorldReward:
 
 
 def combine_of(name: str, config: BenchConfig) -> Combine:
-    """How the judge of a name puts parts together: what is typical is known of the general terms on packaged depth."""
-    known = (name, config.stack, config.depth) == ("estimated", "general", "world")
-    return partial(aggregate, typical=TYPICAL) if known else aggregate
+    """How the judge of a name puts parts together; true measurements have other typical values, which are not known."""
+    return partial(aggregate, typical=_typical(config)) if name == "estimated" else aggregate
 
 
 def _estimated(config: BenchConfig) -> Judge:
