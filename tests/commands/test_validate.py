@@ -16,6 +16,7 @@ from worldr1.commands.validate import run_validate
 from worldr1.evaluate.bench import kept
 from worldr1.evaluate.bench.bench import CLEAN, Row
 from worldr1.evaluate.bench.config import QUICK, BenchConfig
+from worldr1.evaluate.bench.judges import combine_of
 from worldr1.evaluate.bench.kept import begin
 
 
@@ -68,6 +69,34 @@ def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> Non
     again = tmp_path / "again"
     assert main([*result["command"].split()[1:], "--out", str(again)]) == 0
     assert json.loads((again / "validation.json").read_text()) == result
+
+
+def test_other_estimators_are_judged_without_what_is_typical_of_the_packaged_ones(tmp_path: Path) -> None:
+    options = ["--estimated", "--scenes", "2", "--flow", "dis", "--depth", "tiny"]
+    assert main(["validate-rewards", *options, "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "validation.json").read_text())
+    assert (result["bench"]["depth"], result["bench"]["flow"]) == ("tiny", "dis")
+    assert "--depth tiny --flow dis" in result["command"]
+    silent = {"depth": 0.9, "rest": None}
+    assert combine_of("estimated", BenchConfig(flow="dis"))(silent) == pytest.approx(0.9)
+    assert combine_of("estimated", BenchConfig())(silent) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--depth", "wrold"], "did you mean 'world'?"),
+        (["--flow", "rafd_small"], "did you mean 'raft_small'?"),
+        (["--stack", "tiny", "--flow", "dis"], "the tiny stack has its own"),
+    ],
+)
+def test_estimators_that_cannot_be_had_are_refused_before_work(
+    options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["validate-rewards", *options, "--out", str(out)]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_an_interrupted_run_is_gone_on_with(

@@ -329,6 +329,11 @@ class ValidateRewards:
     """Judge the terms for any footage, which need no weights."""
     stack: Literal["general", "tiny"] = "general"
     """The terms for any footage, or those that the tiny preset trains with."""
+    depth: Annotated[str | None, arg(metavar="NAME")] = None
+    """Depth of the estimated judge of the general stack: a hub id, a folder, or a name such as vggt; the packaged
+    network by default."""
+    flow: Annotated[str | None, arg(metavar="NAME")] = None
+    """Its flow: dis, dis_shifted, raft_small, raft_large, or the packaged network (world), the default."""
     quick: Flag = False
     """Six worlds of 48 pixels, two cells a case, none at the outer severities: minutes of two cores, wide intervals."""
     attack: Flag = False

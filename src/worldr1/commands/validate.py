@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from worldr1.commands.arguments import ValidateRewards as Arguments
+from worldr1.estimators.registry import make_depth, make_flow
 from worldr1.evaluate.bench.attack import AttackConfig, attack
 from worldr1.evaluate.bench.bench import run_named
 from worldr1.evaluate.bench.chart import chart
@@ -29,15 +32,21 @@ _QUICK_ATTACK = AttackConfig(scenes=1, population=8, elites=3, iterations=4)
 def run_validate(arguments: Arguments) -> None:
     """Render, score, and write the tables. Raises ``ValueError`` for a bench that cannot be made."""
     names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
+    if arguments.stack == "tiny" and (arguments.depth or arguments.flow):
+        raise ValueError("--depth and --flow are for --stack general; the tiny stack has its own estimators")
     config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, size=SIZES[arguments.stack])
     config = replace(
         config,
         seed=arguments.seed,
         stack=arguments.stack,
+        depth=arguments.depth or config.depth,
+        flow=arguments.flow or config.flow,
         cells=config.cells if arguments.cells is None else arguments.cells,
         outer_cells=config.outer_cells if arguments.outer_cells is None else arguments.outer_cells,
         size=config.size if arguments.size is None else arguments.size,
     )
+    for name, make in (("depth", make_depth), ("flow", make_flow)):
+        _loads(name, getattr(arguments, name), make)
     arguments.out.mkdir(parents=True, exist_ok=True)  # before an hour of work rather than after
     console = Console(stderr=True)
     kept = arguments.out / "worlds.part"
@@ -75,11 +84,22 @@ def run_validate(arguments: Arguments) -> None:
     _print(result, arguments.out)
 
 
+def _loads(option: str, name: str | None, make: Callable[[str], object]) -> None:
+    """A network that cannot be loaded is refused now, not by every worker."""
+    if name is None:
+        return
+    try:
+        make(name)
+    except (ImportError, OSError, ValueError) as error:
+        raise ValueError(f"--{option} {name}: {error}") from error
+
+
 def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) -> str:
     size = [*(["--quick"] if arguments.quick else [f"--scenes {config.scenes}"]), f"--cells {config.cells}"]
     size += [] if config.outer_cells is None else [f"--outer-cells {config.outer_cells}"]
     size.append(f"--size {config.size}")
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
+    chosen += [f"--{n} {shlex.quote(v)}" for n in ("depth", "flow") if (v := getattr(arguments, n)) is not None]
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 
 

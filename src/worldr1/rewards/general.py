@@ -78,6 +78,13 @@ TYPICAL: Mapping[str, float] = {
     "steadiness": 1.0,
     "reappearance": 0.39,
 }
+
+
+def typical_of(depth: str, flow: str) -> Mapping[str, float] | None:
+    """`TYPICAL` for estimators of these names, ``None`` for any but the packaged ones, whose values are not known."""
+    return TYPICAL if depth == flow == "world" else None
+
+
 # needs to know the objects well: on clusters of motion it punished honest pushes
 OF_OBJECTS: dict[str, Term] = {"volume": volume_term}
 _MEASURES = {"sharpness": sharpness, "motion": textured_motion, "texture": texture, "saturation": saturation}
@@ -128,5 +135,5 @@ def make_general_reward(
         segments,
         refine_camera=True,
         both_hands=both_hands,
-        typical=TYPICAL if depth == "world" and perceptual is None and features is None else None,
+        typical=typical_of(depth, flow) if perceptual is None and features is None else None,
     )

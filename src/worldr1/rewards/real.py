@@ -17,7 +17,7 @@ from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.downscaled import Downscaled, shrink, shrink_clip
 from worldr1.rewards.evidence import DepthEstimator, FlowEstimator
-from worldr1.rewards.general import GENERAL, TYPICAL
+from worldr1.rewards.general import GENERAL, typical_of
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
 from worldr1.rewards.published import Part, RewardStack
 from worldr1.rewards.semantic import calibrate, semantic
@@ -120,7 +120,9 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
         refine_camera=stack.general,
         camera=networks.camera,
         both_hands=stack.general,
-        typical=TYPICAL if stack.general and stack.depth.model == "world" and networks.perceptual is None else None,
+        typical=typical_of(stack.depth.model, stack.flow.model)
+        if stack.general and networks.perceptual is None
+        else None,
     )
     return Downscaled(reward, stack.short_side)
 

@@ -26,7 +26,9 @@ class BenchConfig:
     size: int = SIZES["general"]  # height and width, pixels
     seed: int = 0
     batch: int = 16  # clips scored together
-    depth: str = "world"  # of the estimated judge of general terms: a name of `estimators.registry`
+    # of the estimated judge of general terms: names of `estimators.registry`, depth also a hub id or folder
+    depth: str = "world"
+    flow: str = "world"
     stack: Stack = "general"  # terms for any footage, or those that the tiny preset trains with
 
     def __post_init__(self) -> None:

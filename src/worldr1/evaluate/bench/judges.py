@@ -17,7 +17,7 @@ from worldr1.rewards.classical.stream import measure_stream
 from worldr1.rewards.classical.terms import score_measured
 from worldr1.rewards.composite import WorldReward, aggregate
 from worldr1.rewards.evidence import DepthEstimator, FlowEstimator
-from worldr1.rewards.general import GENERAL, OF_OBJECTS, TYPICAL
+from worldr1.rewards.general import GENERAL, OF_OBJECTS, typical_of
 from worldr1.rewards.guards import floor_from, floor_guard, motion, sharpness, textured_motion
 from worldr1.rewards.stack import TERMS
 from worldr1.types import Clip, Prompt, Rollout, Score
@@ -65,14 +65,15 @@ def _reward(config: BenchConfig, depth: DepthEstimator, flow: FlowEstimator) -> 
 
 
 def _typical(config: BenchConfig) -> Mapping[str, float] | None:
-    """Known of the general terms on packaged depth."""
-    return TYPICAL if config.stack == "general" and config.depth == "world" else None
+    return typical_of(config.depth, config.flow) if config.stack == "general" else None
 
 
 @cache  # both judges need it, and calibration takes seconds
 def _on_estimates(config: BenchConfig) -> WorldReward:
     general = config.stack == "general"
-    return _reward(config, make_depth(config.depth if general else "tiny"), make_flow("world" if general else "dis"))
+    return _reward(
+        config, make_depth(config.depth if general else "tiny"), make_flow(config.flow if general else "dis")
+    )
 
 
 def combine_of(name: str, config: BenchConfig) -> Combine:
