@@ -14,11 +14,11 @@ from vision_language import save_llava
 from worldr1.rewards.downscaled import Downscaled
 from worldr1.rewards.general import GENERAL
 from worldr1.rewards.published import STACKS, Part, RewardStack, describe_stack, get_stack
-from worldr1.rewards.real import FeatureDistance, Level, level_of, load_networks, make_real_reward, term_names
+from worldr1.rewards.real import MEASURES, FeatureDistance, Level, level_of, load_networks, make_real_reward, term_names
 from worldr1.types import Clip, Prompt, Rollout, Score
 
 PROMPTS = [Prompt("a red box on grass"), Prompt("sand")]
-LEVEL = Level({"sharpness": 1e-3, "motion": 1e-3}, {"sand": 0.2, "a red box on grass": 0.4})
+LEVEL = Level(dict.fromkeys(MEASURES, 1e-3), {"sand": 0.2, "a red box on grass": 0.4})
 
 
 def own(folder: Path) -> Part:
@@ -88,10 +88,10 @@ def test_all_parts_of_a_stack_take_part_in_the_score(stack: RewardStack) -> None
     samples = [Rollout(p, clip(i), ()) for i, p in enumerate(PROMPTS)]
     scores = reward(samples)
     assert [list(s.parts) for s in scores] == [term_names(stack)] * 2
-    assert set(term_names(stack)) == {*GENERAL, "semantic", "sharpness", "motion"}
+    assert set(term_names(stack)) == {*GENERAL, "semantic", *MEASURES}
     assert all(s.parts["semantic"] is not None for s in scores)
     assert all(0 <= v <= 1 for s in scores for v in s.parts.values() if v is not None)
-    higher = make_real_reward(stack, replace(LEVEL, floors={"sharpness": 10.0, "motion": 1e-3}))
+    higher = make_real_reward(stack, replace(LEVEL, floors={**LEVEL.floors, "sharpness": 10.0}))
     assert higher(samples)[0].parts["sharpness"] < 0.1  # type: ignore[operator]
     harder = make_real_reward(stack, replace(LEVEL, answers={"sand": 0.9}))
     assert harder(samples)[1].parts["semantic"] < scores[1].parts["semantic"]  # type: ignore[operator]
@@ -111,7 +111,7 @@ def test_the_level_is_the_mean_of_the_clips_and_the_judges_answers(stack: Reward
     clips = [clip(0), clip(1)]
     level = level_of(stack, PROMPTS, clips)
     alone = [level_of(stack, [p], [c]) for p, c in zip(PROMPTS, clips, strict=True)]
-    for name in ("sharpness", "motion"):
+    for name in MEASURES:
         assert level.floors[name] == pytest.approx(sum(a.floors[name] for a in alone) / 2)
         assert level.floors[name] > 0
     assert level.answers.keys() == {p.text for p in PROMPTS}

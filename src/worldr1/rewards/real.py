@@ -26,7 +26,12 @@ from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import Term
 from worldr1.types import Clip, Prompt, Rollout
 
-MEASURES = {"sharpness": guards.sharpness, "motion": guards.textured_motion}
+MEASURES = {
+    "sharpness": guards.sharpness,
+    "motion": guards.textured_motion,
+    "texture": guards.texture,
+    "saturation": guards.saturation,
+}
 
 
 @dataclass(frozen=True)
