@@ -53,6 +53,14 @@ def hard_cut(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     return _with_poses(scene, c2w)
 
 
+def frame_order(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
+    """After the first, views change places with near ones: sorted by a time that is off by a deviation of two frames
+    times the amount."""
+    time = np.arange(1, scene.num_frames)
+    shuffled = time[np.argsort(time + 2.0 * amount * rng.normal(size=len(time)))]
+    return _with_poses(scene, scene.camera.c2w[[0, *shuffled]])
+
+
 def focal_breathing(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     """The focal length swings with a period of nine frames, and everything seems to breathe."""
     phase = rng.uniform(0, 2 * np.pi) + 2 * np.pi * np.arange(scene.num_frames) / 9
@@ -73,6 +81,7 @@ CAMERA: Mapping[str, SceneEdit] = {
     "parallax-free pan": parallax_free_pan,
     "camera jump": camera_jump,
     "hard cut": hard_cut,
+    "frame order": frame_order,
     "focal breathing": focal_breathing,
     "jitter": jitter,
 }
