@@ -114,6 +114,25 @@ def test_the_threshold_sees_clean_clips_of_the_first_worlds_only() -> None:
     assert headline(rows)["false_alarms_clean"] == 1.0
 
 
+def test_false_alarms_have_an_interval_over_worlds() -> None:
+    rows = [replace(r, value=0.2) if r.world == 3 and r.case == "specular" else r for r in bench()]
+    head = headline(rows)
+    assert head["false_alarms_positives"] == 0.5
+    assert head["false_alarms_positives_ci95"] == (0.0, 1.0)
+    assert headline(bench())["false_alarms_positives_ci95"] == (0.0, 0.0)
+    assert "| false alarms, hard positives | 0.50 [0.00, 1.00] |" in markdown(
+        {"mine": summarise(rows, {"mine": aggregate})["mine"]}, "c"
+    )
+
+
+def test_clean_clips_with_something_built_in_have_a_worst_of_their_own() -> None:
+    staged = [replace(r, stage="screen", value=0.05) for r in bench() if r.world == 1 and r.case == CLEAN]
+    head = headline([*bench(), *staged])
+    assert (head["worst_clean"], head["worst_clean_staged"]) == (0.9, 0.05)
+    assert head["hacks_below_worst_clean"] == 1.0
+    assert headline(bench())["worst_clean_staged"] is None
+
+
 def test_an_ablation_recomputes_the_score_without_the_term() -> None:
     rows = [row(0, CLEAN, 0, None, depth=0.9, flow=0.5), row(0, "object morph", 2, None, depth=0.8, flow=0.9)]
     terms = ablations(rows, aggregate)

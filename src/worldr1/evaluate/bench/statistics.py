@@ -133,7 +133,8 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     """The numbers that a reward is held to, from rows of one judge.
 
     The threshold comes from the clean clips of the first half of the worlds; false alarms, and what is caught, are
-    those of the other half.
+    those of the other half. Clean clips with something built in for a corruption's sake (`catalogue.STAGES`: a board
+    across the picture is the hardest) set neither the threshold nor ``worst_clean``; theirs is ``worst_clean_staged``.
     """
     pairs = pairs_of(rows)
     broken = [p for p in pairs if CASES[p.case].kind == "corruption"]
@@ -144,7 +145,8 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     cut = threshold(_values(r for r in clean if r.world in fitted))
     worst = min(_values(clean), default=None)
     hacks = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "hack")
-    positives = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "positive" and r.world in judged)
+    honest = [r for r in rows if r.case != CLEAN and CASES[r.case].kind == "positive" and r.world in judged]
+    alarms = [(r.value < cut, r.world) for r in honest if r.value is not None and cut is not None]
     seen = _values(r for r in corrupted if not CASES[r.case].held_out and r.world in judged)
     unseen = _values(r for r in corrupted if CASES[r.case].held_out and r.world in judged)
     return {
@@ -156,9 +158,11 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
         "hacks": accuracy([p for p in pairs if CASES[p.case].kind == "hack"]),
         "hacks_below_worst_clean": _below(hacks, worst),
         "worst_clean": worst,
+        "worst_clean_staged": min(_values(r for r in rows if r.case == CLEAN and r.stage), default=None),
         "threshold": cut,
         "false_alarms_clean": _below(_values(r for r in clean if r.world in judged), cut),
-        "false_alarms_positives": _below(positives, cut),
+        "false_alarms_positives": _share(alarm for alarm, _ in alarms),
+        "false_alarms_positives_ci95": interval([float(a) for a, _ in alarms], [w for _, w in alarms]),
         "caught_dev_types": _below(seen, cut),
         "caught_held_out_types": _below(unseen, cut),
     }

@@ -26,8 +26,11 @@ def _number(value: float | None) -> str:
 
 
 def _with_interval(entry: Mapping[str, Any]) -> str:
-    interval = entry["ci95"]
-    return _number(entry["value"]) + ("" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]")
+    return _number(entry["value"]) + _bounds(entry["ci95"])
+
+
+def _bounds(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -115,9 +118,10 @@ def _headline(summary: Summary, judges: Sequence[str]) -> str:
         ("caught_dev_types", "development types below the threshold, all severities"),
         ("caught_held_out_types", "held-out types below the threshold, all severities"),
         ("worst_clean", "worst clean score"),
+        ("worst_clean_staged", "worst clean score with a wall, board or overlap built in"),
         ("threshold", "threshold"),
     ):
-        rows.append([label, *(_number(h[key]) for h in heads)])
+        rows.append([label, *(_number(h[key]) + _bounds(h.get(f"{key}_ci95")) for h in heads)])
     rows.append(["pairs", *(str(h["accuracy"]["pairs"] + h["hacks"]["pairs"]) for h in heads)])
     rows.append(
         ["pairs with an abstention", *(str(h["accuracy"]["abstained"] + h["hacks"]["abstained"]) for h in heads)]
