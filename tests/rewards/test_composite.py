@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from oracle import Oracle, clean_scenes, twin
-from worldr1.rewards.composite import WorldReward, aggregate
+from worldr1.rewards.composite import WorldReward, aggregate, counted
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.general import TYPICAL
 from worldr1.rewards.guards import Floor, floor_from, floor_guard, motion, sharpness
+from worldr1.rewards.spec import SPECS
 from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout
@@ -51,14 +57,72 @@ def test_silence_neither_pays_nor_costs_where_the_typical_value_is_known() -> No
     assert aggregate({"flow": 0.9}, typical) == pytest.approx(0.9)  # a reward without that term does not have it
     assert aggregate({"depth": 0.4, "camera": None}, typical) == pytest.approx(0.4)  # no one knows what is typical
     assert aggregate({"depth": None, "flow": None}, typical) is None  # and it is no evidence
-    assert aggregate({"flow": 0.9, "parallax": None}, typical) == pytest.approx(0.9 * 0.1)
 
 
 def test_gate_and_guards_multiply() -> None:
     parts = {"depth": 0.8, "parallax": 0.5, "sharpness": 0.5, "motion": 1.0}
     assert aggregate(parts) == pytest.approx(0.2)
     assert aggregate({**parts, "motion": 0.0}) == 0
-    assert aggregate({**parts, "parallax": None}) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("name", [n for n, s in SPECS.items() if s.kind != "term"])
+def test_a_gate_or_guard_without_evidence_is_never_1(name: str) -> None:
+    assert aggregate({"depth": 0.8, name: None}) == 0
+    assert aggregate({"depth": 0.8, name: None}, {name: 0.9}) == 0  # whatever is usual
+    assert aggregate({name: None}) is None
+
+
+def says(value: float, reason: str = "") -> Term:
+    """A term that answers ``value``, or abstains for a ``reason``."""
+
+    def term(evidence: Evidence) -> TermResult:
+        b = len(evidence.video)
+        return TermResult(torch.full((b,), value), torch.full((b,), not reason), reason)
+
+    return term
+
+
+@pytest.mark.parametrize("both_hands", [False, True])
+def test_silence_of_the_gate_is_0_unless_the_prompt_asks_for_none(both_hands: bool) -> None:
+    terms = {"flow": says(0.9), "constancy": says(0.6), "parallax": says(0.0, "it is dark")}
+    reward = WorldReward(terms, flat_depth, no_flow, both_hands=both_hands)
+    fixed = Prompt("a box", facts={"camera": "fixed"})
+    score = reward([noise_clip()])[0]
+    assert (score.value, score.parts["parallax"]) == (0, None)
+    assert score.notes["parallax"] == "it is dark; a gate without evidence counts as 0"
+    spared = reward([Rollout(fixed, noise_clip(), ())])[0]
+    assert spared.value == pytest.approx(0.6)  # the flow term does not apply either
+    assert spared.notes["parallax"] == "the prompt asks for a camera that does not travel"
+
+
+@pytest.mark.parametrize("both_hands", [False, True])
+def test_no_score_stands_where_a_guard_failed(both_hands: bool) -> None:
+    terms = {"flow": says(0.9), "picture": says(math.nan)}
+    score = WorldReward(terms, flat_depth, no_flow, both_hands=both_hands)([noise_clip()])[0]
+    assert score.value is None
+    assert score.parts == {"flow": pytest.approx(0.9), "picture": None}
+    assert "not a finite number" in score.notes["picture"]
+    assert counted(score.parts, score.notes) == {}  # so that nobody makes a score of them later
+
+
+def test_a_guard_without_a_floor_asks_nothing() -> None:
+    guards: dict[str, Term] = {n: floor_guard(sharpness, Floor()) for n in ("sharpness", "motion")}
+    score = WorldReward({"flow": says(0.9)} | guards, flat_depth, no_flow)([noise_clip()])[0]
+    assert score.value == pytest.approx(0.9)
+    assert score.parts["motion"] is None
+
+
+@cache
+def recorded() -> list[dict[str, Any]]:
+    path = Path(__file__).parents[2] / "docs" / "seed15-rows.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_rows_that_were_recorded_can_be_put_together_again() -> None:
+    for row in recorded():
+        value = aggregate(row["parts"], TYPICAL)
+        assert value is not None
+        assert (value == 0) == (0 in row["parts"].values() or row["parts"]["parallax"] is None), row
 
 
 def test_scores_stay_with_their_clips() -> None:
@@ -98,15 +162,8 @@ def test_an_abstention_has_a_reason_and_a_broken_term_becomes_none() -> None:
 
 @pytest.mark.parametrize("both_hands", [False, True])
 def test_what_the_prompt_leaves_out_and_what_failed_is_not_taken_for_typical(both_hands: bool) -> None:
-    def says(value: float, told: bool) -> Term:
-        def term(evidence: Evidence) -> TermResult:
-            b = len(evidence.video)
-            return TermResult(torch.full((b,), value), torch.full((b,), told), "it is dark")
-
-        return term
-
-    silent = says(0.0, False)
-    terms = {"flow": says(0.9, True), "depth": silent, "rest": silent, "camera": says(math.nan, True)}
+    silent = says(0.0, "it is dark")
+    terms = {"flow": says(0.9), "depth": silent, "rest": silent, "camera": says(math.nan)}
     typical = {"depth": 0.4, "rest": 0.2, "camera": 0.1}
     reward = WorldReward(terms, flat_depth, no_flow, both_hands=both_hands, typical=typical)
     movers = Prompt("a fox runs", None, "", 0, {"movers": ["a fox"]})

@@ -259,7 +259,9 @@ def test_a_picture_gone_within_a_third_of_the_clip_tells_no_parallax() -> None:
     pan[..., 0] = evidence.video.shape[-1] / 3
     fast = replace(evidence, forward_px=pan, backward_px=-pan)
     assert parallax_seen_term(evidence).applicable.all()
-    assert not parallax_seen_term(fast).applicable.any()
+    assert numbers(parallax_seen_term, fast) == [0.0, 0.0]  # single steps can be followed, and show none
+    gone = replace(evidence, forward_px=3 * pan, backward_px=-3 * pan)
+    assert not parallax_seen_term(gone).applicable.any()
 
 
 def test_parallax_is_seen_in_single_steps_where_no_third_of_the_clip_can_be_followed() -> None:
@@ -343,6 +345,19 @@ def test_a_cut_is_seen() -> None:
         asked = replace(cut, prompts=(Prompt("a scene", path, "", 0, {}),) * len(video))
         rise = [x - y for x, y in zip(numbers(continuity_guard, asked), numbers(continuity_guard, cut), strict=True)]
         assert (max(rise) == 0.0) if seen else (min(rise) > 0.1)
+
+
+# measured: orbit 1, cut 0 to .10
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_cut_is_seen_where_no_step_is_usual(frames: int) -> None:
+    def guard(video: Tensor) -> list[float]:
+        return numbers(continuity_guard, estimated(clean, video, clean.depth_m))
+
+    whole = clips("orbit")
+    clean = replace(whole, depth_m=whole.depth_m[:, :frames], prompts=(None, None))
+    video = whole.video[:, :frames]
+    assert min(guard(video)) > 0.9
+    assert max(guard(torch.cat([video[:, :-1], clips("return").video[:, HALF, None].flip(0)], 1))) < 0.3
 
 
 @pytest.mark.parametrize("deviation", [0.05, 0.1, 0.25])

@@ -13,6 +13,7 @@ import torch
 from rewards.general import FRAMES, evidence_of, orbit, pan_away_and_return, push, render, scene
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.novelty import novelty_guard
+from worldr1.rewards.spec import SPECS
 from worldr1.types import CameraPath, Prompt
 from worldr1.worlds.render import camera_of
 
@@ -101,7 +102,18 @@ def test_novelty_is_not_asked_of_a_camera_that_stays_or_that_no_prompt_names() -
     for prompts in ((None, None), tuple(staying)):
         result = novelty_guard(replace(evidence, prompts=prompts))
         assert not result.applicable.any()
-        assert "camera" in result.reason_of(0)
+        assert result.reason_of(0) == SPECS["novelty"].reason  # it does not apply: no silence that counts as 0
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_few_frames_show_something_new_or_do_not(frames: int) -> None:
+    evidence = asked("orbit")
+    every = [round(t * (FRAMES - 1) / (frames - 1)) for t in range(frames)]
+    cameras = [p.camera for p in evidence.prompts if p is not None and p.camera is not None]
+    prompts = tuple(Prompt("a scene", CameraPath(c.c2w[every], c.K[every])) for c in cameras)
+    short = replace(evidence, video=evidence.video[:, every], depth_m=evidence.depth_m[:, every], prompts=prompts)
+    assert novelty(short) == [1.0, 1.0]
+    assert novelty(replace(short, video=short.video[:, :1].expand_as(short.video))) == [0.0, 0.0]
 
 
 def split(far_m: float) -> Evidence:

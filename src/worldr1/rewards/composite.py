@@ -11,7 +11,7 @@ from torch import Tensor
 
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards.evidence import DepthEstimator, Evidence, FlowEstimator, SegmentEstimator, gather_evidence
-from worldr1.rewards.mirror import NOT_FINITE, merged, mirrored, mirrored_structure
+from worldr1.rewards.mirror import NOT_FINITE, Told, merged, mirrored, mirrored_structure
 from worldr1.rewards.spec import evaluate, spec_of
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Clip, Prompt, Rollout, Score
@@ -29,22 +29,36 @@ def aggregate(parts: Mapping[str, float | None], typical: Mapping[str, float] | 
 
     A term that abstains counts as ``typical``, what consistent clips usually have of it, and where that is not known
     not at all. Left out, a hard term would raise the score by its silence alone. It still pays to hide what is worse
-    than usual.
+    than usual. A gate or guard that abstains counts as 0, whatever is typical: it must be shown to hold.
+    What does not apply to the prompt must not be among ``parts``: `counted` leaves it out.
     Kinds and weights are those of `rewards.spec.SPECS`.
     """
-    told = [(spec_of(k), v) for k, v in parts.items() if v is not None]
-    if not any(s.kind == "term" for s, _ in told):
+    terms = {k: v for k, v in parts.items() if spec_of(k).kind == "term"}
+    if all(v is None for v in terms.values()):
         return None
-    told += [(spec_of(k), typical[k]) for k, v in parts.items() if v is None and k in typical] if typical else []
-    terms = [(s.weight, v) for s, v in told if s.kind == "term"]
-    mean = math.exp(sum(w * math.log(max(v, 1e-6)) for w, v in terms) / sum(w for w, _ in terms))
-    return mean * math.prod(v for s, v in told if s.kind != "term")
+    usual = {k: (typical or {}).get(k) if v is None else v for k, v in terms.items()}
+    told = [(spec_of(k).weight, v) for k, v in usual.items() if v is not None]
+    mean = math.exp(sum(w * math.log(max(v, 1e-6)) for w, v in told) / sum(w for w, _ in told))
+    return mean * math.prod(v or 0.0 for k, v in parts.items() if k not in terms)
 
 
 def counted(parts: Mapping[str, float | None], notes: Mapping[str, str]) -> dict[str, float | None]:
-    """Parts without the terms that do not apply to the prompt (`TermSpec.applies`) and those that failed: neither is an
-    abstention that `aggregate` may replace."""
+    """Parts without what does not apply to the prompt (its note is `TermSpec.reason`) and the terms that failed:
+    neither is an abstention that `aggregate` may replace. Nothing where a gate or guard failed: no score stands
+    without it."""
+    if any(notes.get(k) == NOT_FINITE and spec_of(k).kind != "term" for k in parts):
+        return {}
     return {k: v for k, v in parts.items() if v is not None or notes.get(k) not in (NOT_FINITE, spec_of(k).reason)}
+
+
+def scored(
+    parts: Mapping[str, float | None], notes: Mapping[str, str], typical: Mapping[str, float] | None = None
+) -> Score:
+    """The score of a clip's ``parts``; ``notes`` say of each that is ``None`` why, and here also what that costs."""
+    valid = counted(parts, notes)
+    silent = {k: notes[k] for k, v in valid.items() if v is None and spec_of(k).kind != "term"}
+    told = {k: f"{note}; a {spec_of(k).kind} without evidence counts as 0" for k, note in silent.items()}
+    return Score(aggregate(valid, typical), dict(parts), {**notes, **told})
 
 
 class WorldReward:
@@ -80,22 +94,23 @@ class WorldReward:
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
         """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
         evidence = self.evidence(samples)
-        scores, structures = self._scores(evidence, self.terms), evidence.structures
+        told, structures = self._told(evidence, self.terms), evidence.structures
         if not self.both_hands:
-            return scores
+            return [scored(*parts, self.typical) for parts in told]
         del evidence  # a clip's is large
         image = self._measured([mirrored(s) for s in samples], None)
         if structures is not None:
             image = replace(image, structures=tuple(mirrored_structure(s) for s in structures))
         terms = {name: term for name, term in self.terms.items() if spec_of(name).mirrors}
-        return [self._whole(*merged(*both)) for both in zip(scores, self._scores(image, terms), strict=True)]
+        both = zip(told, self._told(image, terms), strict=True)
+        return [scored(*merged(own, other), self.typical) for own, other in both]
 
-    def _scores(self, evidence: Evidence, terms: Mapping[str, Term]) -> list[Score]:
+    def _told(self, evidence: Evidence, terms: Mapping[str, Term]) -> list[Told]:
         with torch.no_grad():
             results = {name: evaluate(name, term, evidence) for name, term in terms.items()}
-        return [self._score(results, i) for i in range(len(evidence.video))]
+        return [self._of_clip(results, i) for i in range(len(evidence.video))]
 
-    def _score(self, results: Mapping[str, TermResult], index: int) -> Score:
+    def _of_clip(self, results: Mapping[str, TermResult], index: int) -> Told:
         parts: dict[str, float | None] = {}
         notes: dict[str, str] = {}
         for name, result in results.items():
@@ -106,10 +121,7 @@ class WorldReward:
                 parts[name], notes[name] = None, NOT_FINITE
             else:
                 parts[name] = value
-        return self._whole(parts, notes)
-
-    def _whole(self, parts: dict[str, float | None], notes: dict[str, str]) -> Score:
-        return Score(aggregate(counted(parts, notes), self.typical), parts, notes)
+        return parts, notes
 
     def evidence(self, samples: Sequence[Rollout | Clip]) -> Evidence:
         """What the terms are shown of the clips themselves; raises as `__call__` does."""

@@ -18,6 +18,8 @@ from worldr1.rewards.movers import moving_at_once, moving_by_itself
 from worldr1.rewards.tracks import FAR_M, followed, spread_starts
 from worldr1.types import Prompt
 
+_SPOT_M = 1e-3  # a prompt whose camera stays within this turns on the spot
+
 DepthEstimator = Callable[[Tensor], Tensor]
 FlowEstimator = Callable[[Tensor, Tensor], Tensor]  # `gather_evidence` says what else it may be
 # (video [f, 3, h, w], world points [f, h, w, 3], flow to the next frame, flow back, what moves by itself [f, h, w])
@@ -99,6 +101,13 @@ class Evidence:
         """Which prompts ``[b]`` ask for a camera that does not move."""
         still = [p is not None and p.facts.get("camera") == "fixed" for p in self.prompts]
         return torch.tensor(still, device=self.video.device)
+
+    def on_the_spot(self) -> Tensor:
+        """Which prompts ``[b]`` ask for a camera that only turns, or not even that."""
+        asked = [None if p is None else p.camera for p in self.prompts]
+        far = [None if c is None else (c.c2w[:, :3, 3] - c.c2w[:1, :3, 3]).norm(dim=-1).max() for c in asked]
+        stays = torch.tensor([m is not None and float(m) < _SPOT_M for m in far], device=self.video.device)
+        return self.still_camera() | stays
 
     def at_rest(self) -> Tensor:
         """Which prompts ``[b]`` say what moves by itself, and that it is nothing."""

@@ -15,12 +15,16 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Prompt
 
+NO_FLOOR = "no floor for what the prompt asks"  # why a guard with floors does not apply
 _BINS = 16
 _CLIPPED = 0.02  # distance from black or white within which a value counts as clipped
 _SAME_COLOUR = 0.12  # mean absolute difference of RGB
 _CUT, _CUT_STEPS = 0.6, 3
 # shares of the pixels: noise of any contrast has at most .104, an honest pan of 62 degrees in half a clip .44
 _OF_CONTRAST, _LOST, _SHOWN = 0.5, 0.1, 0.3
+# of one step: of 20 cuts to another world at most .17, of 20 honest clips .69 or more, by steps six times as long .41
+# in nine of ten
+_SHOWN_AT_ONCE = 0.2, 0.4
 _FAST = 0.1  # of the picture's width
 _LEAST_TEXTURED = 0.4  # of a frame; a few things in plain colours have about that
 _DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
@@ -75,22 +79,28 @@ def continuity_guard(evidence: Evidence) -> TermResult:
     many at every step. Steps in which the prompt's own camera turns by more than a tenth of the picture are not held
     against the usual one: there the flow may lose an honest picture. Where next to nothing is found at all, as in
     noise, the guard is 0: a tenth of the pixels or less, to within half of the frame's contrast and at its brightness;
-    above .3 it does not punish. Abstains with fewer than three steps: then no share is usual.
+    above .3 it does not punish. With fewer than three steps no share is usual, and the worst of them must itself have
+    .4 in place of those .3, and more than .2; where the prompt's camera turns fast in all of them, nothing tells.
     """
     b, f, _, h, w = evidence.video.shape
     now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
     there = sample(following, pixel_grid(h, w, now) + evidence.forward_px.flatten(0, 1))
     seen = evidence.visible_flow().flatten(0, 1)
     found = _found(there, now, seen, torch.full_like(now[:, 0, 0, 0], _SAME_COLOUR)).view(b, f - 1)
-    usual, least = found.median(dim=1).values, found.where(~_turns_fast(evidence), torch.inf).amin(1)
-    cut = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
+    slow = ~_turns_fast(evidence)
     # noise of little contrast is of the same colour everywhere, and under a strobe nothing is
     gain = now.mean((1, 2, 3)) / following.mean((1, 2, 3)).clamp(min=1e-3)
     contrast = now.std((2, 3)).mean(1)
     shown = _found(gain[:, None, None, None] * there, now, seen, (_OF_CONTRAST * contrast).clamp(max=_SAME_COLOUR))
-    shows = ((shown.view(b, f - 1).median(dim=1).values - _LOST) / (_SHOWN - _LOST)).clamp(0, 1)
-    told = torch.full_like(usual, f > _CUT_STEPS, dtype=torch.bool)
-    return TermResult(cut * shows, told, "too few frames to tell what is found again from step to step")
+    shown = shown.view(b, f - 1)
+    if f <= _CUT_STEPS:
+        low, high = _SHOWN_AT_ONCE
+        value = ((shown.where(slow, torch.inf).amin(1) - low) / (high - low)).clamp(0, 1)
+        return TermResult(value, slow.any(1), "the camera turns fast in each of the few steps that there are")
+    usual, least = found.median(dim=1).values, found.where(slow, torch.inf).amin(1)
+    cut = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
+    shows = ((shown.median(dim=1).values - _LOST) / (_SHOWN - _LOST)).clamp(0, 1)
+    return TermResult(cut * shows, torch.ones_like(slow[:, 0]), "")
 
 
 def _found(there: Tensor, now: Tensor, seen: Tensor, tolerance: Tensor) -> Tensor:
@@ -154,11 +164,11 @@ def against_floor(values: Tensor, prompts: Sequence[Prompt | None], floor: Floor
 
 
 def floor_guard(measure: Callable[[Evidence], Tensor], floor: Floor) -> Term:
-    """A term that is min(1, measure / floor); abstains where the prompt's floor is 0."""
+    """A term that is min(1, measure / floor); does not apply where the prompt's floor is 0."""
 
     def guard(evidence: Evidence) -> TermResult:
         value = measure(evidence)
         demanded = torch.tensor([floor.of(p) > 0 for p in evidence.prompts], device=value.device)
-        return TermResult(against_floor(value, evidence.prompts, floor), demanded, "no floor for what the prompt asks")
+        return TermResult(against_floor(value, evidence.prompts, floor), demanded, NO_FLOOR)
 
     return guard

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from worldr1.estimators.structure import Structure
-from worldr1.types import CameraPath, Clip, Rollout, Score
+from worldr1.types import CameraPath, Clip, Rollout
 
 NOT_FINITE = "the term is not a finite number on this clip"
+
+Told = tuple[dict[str, float | None], dict[str, str]]  # parts of a clip by term; why those have none that are None
 
 
 def mirrored_camera(camera: CameraPath, width: int) -> CameraPath:
@@ -49,16 +51,16 @@ def mean_part(a: float | None, b: float | None) -> float | None:
     return math.sqrt(max(a, 0.0) * max(b, 0.0))
 
 
-def merged(own: Score, image: Score) -> tuple[dict[str, float | None], dict[str, str]]:
+def merged(own: Told, image: Told) -> Told:
     """Parts of both, and the notes on what has none; ``image`` may lack terms of ``own``.
 
     A term that failed on either is not known, though it may have answered about the other.
     """
     parts: dict[str, float | None] = {}
     notes: dict[str, str] = {}
-    for name, value in own.parts.items():
-        failed = NOT_FINITE in (own.notes.get(name), image.notes.get(name))
-        parts[name] = None if failed else mean_part(value, image.parts.get(name))
+    for name, value in own[0].items():
+        failed = NOT_FINITE in (own[1].get(name), image[1].get(name))
+        parts[name] = None if failed else mean_part(value, image[0].get(name))
         if parts[name] is None:
-            notes[name] = NOT_FINITE if failed else own.notes[name]
+            notes[name] = NOT_FINITE if failed else own[1][name]
     return parts, notes

@@ -26,11 +26,12 @@ _WAYS = (-1.4, -1.0, -0.7, 0.7, 1.0, 1.4)
 _TWO_WAYS = 0.1  # smaller over larger eigenvalue of the structure tensor
 _MAY_STAY, _HELD = 0.035, 0.045  # shares of patches: of a camera that moves; of a frozen or repeated picture
 _FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
-_FEWEST_PAIRS, _PAIRS = 6, 64  # of frames; of long clips they are spread evenly
+_PAIRS = 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
 _GONE_PX = 1e4  # behind the camera
 _CLEAR_PX, _LEAST_SHARE = 4.0, 0.25  # that it must move a good part of the picture by
-_REASON = "the prompt names no camera path of this length, one that hardly moves the picture, or of too few frames"
+# why it does not apply; short clips have few pairs, and answer by these
+UNASKED = "the prompt names no camera path of this length that moves the picture much"
 
 
 def _views_apart(camera: CameraPath, distance_m: Tensor) -> Tensor:
@@ -99,7 +100,7 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     itself, whatever flow and depth make of them. So does what is honestly fixed to the camera, a timestamp or a
     bonnet: such a clip gets 0 too. A background that slides, and heavy grain on one, are not seen here.
 
-    Abstains without a prompt's camera, where that hardly moves the picture, and with too few frames to compare.
+    Does not apply without a prompt's camera, and where that hardly moves the picture.
     """
     b, f = evidence.video.shape[:2]
     # at its own size and reduced: small things stay in the one, in the other grain does not hide that they do
@@ -116,7 +117,7 @@ def novelty_guard(evidence: Evidence) -> TermResult:
         every = max(1, math.ceil(len(first) / _PAIRS))
         first, second = first[::every], second[::every]
         moves = _moves(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
-        if len(first) < _FEWEST_PAIRS or not (moves.norm(dim=-1) > _CLEAR_PX).float().mean() >= _LEAST_SHARE:
+        if not (moves.norm(dim=-1) > _CLEAR_PX).float().mean() >= _LEAST_SHARE:
             continue
         stay = []
         for edges in scales:
@@ -124,4 +125,4 @@ def novelty_guard(evidence: Evidence) -> TermResult:
             here = interpolate(moves.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
             stay.append(_stay(edges[i], first, second, here * (size[1] / moves.shape[2])))
         values[i], told[i] = ((_HELD - torch.stack(stay).amax()) / (_HELD - _MAY_STAY)).clamp(0, 1), True
-    return TermResult(values, told, _REASON)
+    return TermResult(values, told, UNASKED)

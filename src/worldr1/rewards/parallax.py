@@ -20,29 +20,25 @@ _BETTER = 0.03  # mean absolute difference of RGB by which a colour must be foun
 _USUAL_OFF, _SATURATION_OFF = 0.06, 0.06
 _LEAST_POINTS = 50
 _LEAST_TEXTURED = 0.02  # of a picture, to tell by it alone how the picture moves
-_UNSEEN = "too little of the picture can be followed to tell parallax, or the prompt's camera stays on the spot"
+_UNSEEN = "too little of the picture can be followed from frame to frame to tell parallax"
 # of the diagonal: what pans reach (.0038 at most; honest drives .0077 and more), what proves travel on top of it, and
 # what one pixel can add
 _USUAL, _PROVED, _LARGEST = 0.004, 0.004, 0.05
 _LEAST_FOLLOWED = 0.1  # of a picture, for a proof by geometry
-_SPOT_M = 1e-3  # a prompt whose camera stays within this turns on the spot
 
 
 def parallax_term(evidence: Evidence) -> TermResult:
     """Upper-quartile distance of the flow to its best homography, relative to the diagonal, saturating.
 
-    A rotating or zooming camera, and a flat scene, move by a homography exactly. Abstains where the prompt asks
-    for a fixed camera.
+    A rotating or zooming camera, and a flat scene, move by a homography exactly. Never abstains; it is not asked of a
+    prompt whose camera stays on the spot (`spec.SPECS`).
     """
     b, f, _, h, w = evidence.video.shape
     grid = pixel_grid(h, w, evidence.video)[2:-2:2, 2:-2:2].reshape(-1, 2).cpu().numpy()
-    still = evidence.still_camera()
     steps = sorted({0, (f - 1) // 2, f - 2})
     values = torch.zeros(b)
     flows = evidence.forward_px[:, steps, 2:-2:2, 2:-2:2].reshape(b, len(steps), -1, 2).cpu().numpy()
     for i in range(b):
-        if still[i]:
-            continue
         residuals = []
         for flow in flows[i]:
             H, _ = cv2.findHomography(grid, grid + flow, 0)
@@ -51,8 +47,8 @@ def parallax_term(evidence: Evidence) -> TermResult:
             moved = cv2.perspectiveTransform(grid[None], H)[0]
             residuals.append(np.percentile(np.linalg.norm(moved - grid - flow, axis=-1), 75))
         values[i] = float(np.mean(residuals)) if residuals else 0.0
-    gate = (values / (SATURATION * float(np.hypot(h, w)))).clamp(max=1).to(still.device)
-    return TermResult(gate, ~still, "the prompt asks for a fixed camera")
+    gate = (values / (SATURATION * float(np.hypot(h, w)))).clamp(max=1).to(evidence.video.device)
+    return TermResult(gate, torch.ones_like(gate, dtype=torch.bool), "")
 
 
 def parallax_seen_term(evidence: Evidence) -> TermResult:
@@ -73,9 +69,8 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
 
     Flow is followed for a third of the clip, where noise has grown less than parallax; of five such stretches the
     median counts for colours. A camera that turns fast loses sight of everything sooner: then a third of the stretch
-    is looked at in its place. One stretch of either length is proof enough by geometry. Abstains where no stretch of a
-    third can be followed, as what is not seen in a short one may still be there, and where the prompt asks for a fixed
-    camera or for one that turns on the spot.
+    is looked at in its place. One stretch of either length is proof enough by geometry. Abstains where no stretch of
+    either length can be followed. It is not asked of a prompt whose camera stays on the spot (`spec.SPECS`).
     """
     f = evidence.video.shape[1]
     short = max(1, f // 3 // 3)
@@ -83,14 +78,14 @@ def parallax_seen_term(evidence: Evidence) -> TermResult:
     for start, end, landing, trusted in evidence.thirds:
         middle = start + (end - start - short) // 2
         by_colour, by_geometry, followable = _proofs(evidence, start, end, landing, trusted)
-        instead, other, _ = _proofs(evidence, middle, middle + short, *followed(evidence, middle, short))
+        instead, other, soon = _proofs(evidence, middle, middle + short, *followed(evidence, middle, short))
         shares.append(by_colour.where(followable, instead))
         proofs += [by_geometry, other]
-        told = told | followable
+        told = told | followable | soon
     share = torch.stack(shares).nanmedian(0).values.nan_to_num(0.0)
     seen = ((share - _USUAL_OFF) / _SATURATION_OFF).clamp(0, 1)
     proved = ((torch.stack(proofs).amax(0) - _USUAL) / _PROVED).clamp(0, 1)
-    return TermResult(torch.maximum(seen, proved), told & ~_on_the_spot(evidence), _UNSEEN)
+    return TermResult(torch.maximum(seen, proved), told, _UNSEEN)
 
 
 def _proofs(
@@ -116,13 +111,6 @@ def _nearer(landing: Tensor, resting: Tensor, turned: Tensor, trusted: Tensor) -
     diagonal = float(np.hypot(*landing.shape[1:3]))
     off_turn, off_world = (((x - landing).norm(dim=-1) / diagonal).clamp(max=_LARGEST) for x in (turned, resting))
     return masked_mean(off_turn**2 - off_world**2, trusted, (1, 2)).clamp(min=0).sqrt()
-
-
-def _on_the_spot(evidence: Evidence) -> Tensor:
-    """Which prompts ``[b]`` ask for a camera that only turns, or not even that."""
-    asked = [None if p is None else p.camera for p in evidence.prompts]
-    spot = [c is not None and float((c.c2w[:, :3, 3] - c.c2w[:1, :3, 3]).norm(dim=-1).max()) < _SPOT_M for c in asked]
-    return evidence.still_camera() | torch.tensor(spot, device=evidence.video.device)
 
 
 def _by_turn(landing: Tensor, here: Tensor, K: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.guards import NO_FLOOR
+from worldr1.rewards.novelty import UNASKED
 from worldr1.rewards.term import Term, TermResult
 
 Kind = Literal["term", "gate", "guard"]
@@ -26,6 +28,11 @@ def camera_may_move(evidence: Evidence) -> Tensor:
     return ~evidence.still_camera()
 
 
+def camera_may_travel(evidence: Evidence) -> Tensor:
+    """Clips ``[b]`` whose prompt does not ask for a camera that stays on the spot."""
+    return ~evidence.on_the_spot()
+
+
 def nothing_moves(evidence: Evidence) -> Tensor:
     """Clips ``[b]`` whose prompt lets the camera move, and nothing else."""
     return evidence.at_rest() & camera_may_move(evidence)
@@ -39,12 +46,13 @@ class TermSpec:
     kind: Kind = "term"  # terms enter by weighted geometric mean; the gate and guards multiply
     weight: float = 1.0  # exponent in the geometric mean; of no account for a gate or guard
     applies: Condition = always  # a term may abstain on top of this
-    reason: str = ""  # why it abstains where it does not apply
+    reason: str = ""  # why it does not apply where it does not; a term that finds so itself gives this very reason
     differentiable: bool = False  # with respect to video and depth; flow, camera and masks are held
     mirrors: bool = True  # whether a clip's mirror image must have the same answer: not of a text that says "left"
 
 
 _FIXED = "the prompt asks for a fixed camera"
+_SPOT = "the prompt asks for a camera that does not travel"
 _MOVING = "the prompt does not say that nothing moves by itself under a moving camera"
 
 SPECS: dict[str, TermSpec] = {
@@ -71,12 +79,12 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("photometric"),
         TermSpec("smoothness"),
         TermSpec("semantic", weight=0.5, mirrors=False),
-        TermSpec("parallax", "gate", applies=camera_may_move, reason=_FIXED),
-        TermSpec("sharpness", "guard", differentiable=True),
-        TermSpec("motion", "guard"),
-        TermSpec("texture", "guard"),
-        TermSpec("saturation", "guard", differentiable=True),
-        TermSpec("novelty", "guard", applies=camera_may_move, reason=_FIXED),
+        TermSpec("parallax", "gate", applies=camera_may_travel, reason=_SPOT),
+        TermSpec("sharpness", "guard", reason=NO_FLOOR, differentiable=True),
+        TermSpec("motion", "guard", reason=NO_FLOOR),
+        TermSpec("texture", "guard", reason=NO_FLOOR),
+        TermSpec("saturation", "guard", reason=NO_FLOOR, differentiable=True),
+        TermSpec("novelty", "guard", applies=camera_may_move, reason=UNASKED),
         TermSpec("continuity", "guard"),
         TermSpec("picture", "guard"),
     )

@@ -81,6 +81,29 @@ def test_a_cut_shuts_the_guard() -> None:
     assert parts(stream(steps()))["continuity"] == 1
 
 
+def test_two_frames_are_enough_for_the_gate_and_for_a_cut() -> None:
+    good = score_measured(stream(steps(1)))
+    assert good.value is not None
+    assert good.value > 0.9
+    pan, cut = (score_measured(stream(steps(1, **c))) for c in ({"parallax": 0.0}, {"matched": 0.02}))
+    assert pan.value == 0
+    assert cut.parts["continuity"] == pytest.approx(0.02 / 0.24)
+    assert set(good.notes) == {"smoothness", "photometric"}  # which need more steps
+
+
+def test_one_pair_of_a_gap_does_not_outweigh_many_of_another() -> None:
+    many = steps(9, parallax=0.0)
+    assert parts(stream([*many, *steps(1, gap=8)]))["parallax"] == 0
+    assert parts(stream([many[0], *steps(1, gap=3)]))["parallax"] == 1
+
+
+def test_a_guard_that_cannot_tell_shuts() -> None:
+    apart = score_measured(stream(steps(3, gap=8), untextured=9))  # every other frame shows nothing
+    assert apart.parts["epipolar"] is not None
+    assert apart.value == 0
+    assert apart.notes["continuity"] == "too few keypoints to match; a guard without evidence counts as 0"
+
+
 def test_black_and_frozen_frames() -> None:
     assert parts(stream(steps(), dark=0.5, frozen=0.5))["picture"] == 0.25
 

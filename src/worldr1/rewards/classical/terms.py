@@ -10,7 +10,8 @@ import numpy as np
 
 from worldr1.rewards.classical.pairs import Pair
 from worldr1.rewards.classical.stream import GAPS, Measured
-from worldr1.rewards.composite import aggregate
+from worldr1.rewards.composite import scored
+from worldr1.rewards.spec import spec_of
 from worldr1.types import Score
 
 _PARALLAX_SATURATION = 4e-4  # of the diagonal: .2 px at 480 x 270
@@ -20,6 +21,8 @@ _WOBBLE, _RIGID = 0.3, 0.7
 _USUAL_JERK, _JERK_SCALE = 0.35, 0.35  # hand-held footage has up to .25
 _FLICKER_SCALE = 0.04  # of log brightness; real footage has up to .008
 _CUT = 0.6  # of the usual share of matches
+# of too few steps to tell: 15 honest ones had .40 to .64, cuts to another scene .05 at most
+_USUALLY_MATCHED = 0.4
 _LEAST_STEPS = 3
 _NO_TEXTURE = "too few keypoints to match"
 _FEW_STEPS = "too few steps between frames could be matched"
@@ -45,13 +48,12 @@ def parallax(measured: Measured) -> Answer:
 
     A pair counts by how rigid it is: what wobbles is no parallax.
     """
-    medians = []
-    for gap in GAPS:
-        found = [p.parallax * _trust(p) for p in measured.at_gap(gap)]
-        medians += [float(np.median(found))] if len(found) > 1 else []
-    if not medians:
+    found = [values for gap in GAPS if (values := [p.parallax * _trust(p) for p in measured.at_gap(gap)])]
+    if not found:
         return None, _NO_TEXTURE
-    return min(1.0, max(medians) / _PARALLAX_SATURATION), ""
+    # a gap's only pair says little beside others; in a clip of two frames it says all that there is
+    several = [values for values in found if len(values) > 1]
+    return min(1.0, max(float(np.median(v)) for v in several or found) / _PARALLAX_SATURATION), ""
 
 
 def _trust(pair: Pair) -> float:
@@ -80,11 +82,14 @@ def photometric(measured: Measured) -> Answer:
 
 
 def continuity(measured: Measured) -> Answer:
-    """Guard: the step that loses most of its matches, against the usual share; a hard cut loses nearly all."""
+    """Guard: the step that loses most of its matches, against the usual share; a hard cut loses nearly all.
+
+    Of fewer than three steps none is usual: they are held against that of other footage.
+    """
     matched = [p.matched for p in measured.at_gap(1)]
-    if len(matched) < _LEAST_STEPS:
+    if not matched:
         return None, _NO_TEXTURE
-    usual = float(np.median(matched))
+    usual = float(np.median(matched)) if len(matched) >= _LEAST_STEPS else _USUALLY_MATCHED
     return (min(1.0, min(matched) / (_CUT * usual)) if usual > 0 else 0.0), ""
 
 
@@ -110,10 +115,10 @@ def score_measured(measured: Measured, *, fixed_camera: bool = False) -> Score:
     for name, term in TERMS.items():
         value, reason = term(measured)
         if name == "parallax" and fixed_camera:
-            value, reason = None, "the prompt asks for a camera that does not travel"
+            value, reason = None, spec_of(name).reason
         parts[name] = value
         if value is None:
             notes[name] = reason
     if measured.untextured:
         notes["texture"] = f"{measured.untextured} frame pairs had too little texture to tell"
-    return Score(aggregate(parts), parts, notes)
+    return scored(parts, notes)
