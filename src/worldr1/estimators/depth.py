@@ -119,9 +119,23 @@ class TransformersDepth:
             frames = torch.nn.functional.interpolate(frames, size, mode="bicubic", antialias=True)
         return (frames - mean) / std
 
-    @torch.inference_mode()
     def __call__(self, frames: Tensor, batch: int = 128) -> Tensor:
-        """Depth ``[n, h, w]`` in metres, at most `MAX_DEPTH_M`, of frames ``[n, 3, h, w]`` in [0, 1]."""
+        """Depth ``[n, h, w]`` in metres, at most `MAX_DEPTH_M`, of frames ``[n, 3, h, w]`` in [0, 1].
+
+        Frames that need gradients get them, in float32; others are measured in bfloat16, which differs a little.
+        """
+        if torch.is_grad_enabled() and frames.requires_grad:
+            return self.with_gradients(frames)
+        return self._measured(frames, batch)
+
+    def with_gradients(self, frames: Tensor) -> Tensor:
+        """As a call, in float32 and part of a graph where that is wanted."""
+        raw = self.answer(self.normalise(frames.to(next(self.model.parameters()).device)))
+        raw = torch.nn.functional.interpolate(raw[:, None], frames.shape[-2:], mode="bilinear")[:, 0]
+        return self.to_metres(raw.to(frames.device))
+
+    @torch.inference_mode()
+    def _measured(self, frames: Tensor, batch: int) -> Tensor:
         device = next(self.model.parameters()).device
         out = []
         for part in frames.split(batch):
