@@ -13,7 +13,8 @@ from worldr1.estimators.depth import TransformersDepth
 from worldr1.geometry.camera import sample
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.differentiable import DifferentiableWorldReward
-from worldr1.rewards.guards import Floor
+from worldr1.rewards.far_view import far_view_term
+from worldr1.rewards.guards import Floor, floor_guard, saturation
 from worldr1.rewards.parallax import parallax_term
 from worldr1.rewards.stack import make_reward
 from worldr1.types import Prompt
@@ -104,3 +105,19 @@ def test_what_passes_no_gradient_is_refused() -> None:
         DifferentiableWorldReward(WorldReward({"parallax": parallax_term}, TransformersDepth(), whole.flow))
     with pytest.raises(ValueError, match="transformers depth model"):
         DifferentiableWorldReward(WorldReward(whole.terms, lambda frames: frames[:, 0], whole.flow))
+    for options in ({"refine_camera": True}, {"both_hands": True}):  # they score other depth than is differentiated
+        with pytest.raises(ValueError, match="without refine_camera and both_hands"):
+            DifferentiableWorldReward(WorldReward(whole.terms, whole.depth, whole.flow, **options))
+
+
+def test_terms_are_differentiated_where_the_table_says_so_and_where_they_apply() -> None:
+    whole = make_reward(Floor(default=0.2), Floor(default=2.0))
+    tiny = DifferentiableWorldReward(whole)
+    assert list(tiny.terms) == ["depth", "flow", "constancy", "sharpness"]  # what the tiny model trains by
+    terms = {"saturation": floor_guard(saturation, Floor(default=0.9)), "far_view": far_view_term}
+    reward = DifferentiableWorldReward(WorldReward(terms, whole.depth, whole.flow))
+    assert list(reward.terms) == ["saturation", "far_view"]
+    video = torch.rand(1, 5, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    fixed = Prompt("", facts={"camera": "fixed"})
+    only = DifferentiableWorldReward(WorldReward({"saturation": terms["saturation"]}, whole.depth, whole.flow))
+    assert float(reward.values(video, [fixed])) == float(only.values(video, [fixed]))

@@ -12,29 +12,34 @@ from torch import Tensor
 from worldr1.estimators.depth import TransformersDepth
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.spec import SPECS, differentiable, evaluate
 from worldr1.types import Clip, Prompt, Rollout, Score
-
-# what the picture and the depth network pass gradients through. Flow, the camera recovered from it and which pixels
-# move are measured and then held; parallax, camera and motion depend on those alone
-TERMS = ("depth", "flow", "constancy", "sharpness")
 
 
 class DifferentiableWorldReward:
-    """A `WorldReward` that can also be differentiated, through the terms in `TERMS` that it has.
+    """A `WorldReward` that can also be differentiated, through its terms that pass gradients (`TermSpec`).
 
-    Scores are the whole reward's. ``values`` is the mean of the differentiable terms that apply, in [0, 1]: a mean
-    and not a product, so that one term near 0 does not silence the gradients of the others.
+    Flow, the camera recovered from it and which pixels move are measured and then held. Scores are the whole reward's.
+    ``values`` is the mean of the differentiable terms that apply, in [0, 1]: a mean and not a product, so that one term
+    near 0 does not silence the gradients of the others.
     """
 
     differentiable = True
 
     def __init__(self, reward: WorldReward) -> None:
-        """Raises ``ValueError`` where the reward has no differentiable term or another kind of depth estimator."""
+        """Raises ``ValueError`` where the reward has no differentiable term, another kind of depth estimator, or scores
+        other depth than the network's own."""
         if not isinstance(reward.depth, TransformersDepth):
             raise ValueError("only a transformers depth model passes gradients; give the reward a TransformersDepth")
-        self.terms = {name: term for name, term in reward.terms.items() if name in TERMS}
+        if reward.refine_camera or reward.both_hands:
+            raise ValueError(
+                "the gradient is of depth as the network gives it, for one clip and not its mirror image; "
+                "give a WorldReward without refine_camera and both_hands"
+            )
+        self.terms = {name: reward.terms[name] for name in differentiable(reward.terms)}
         if not self.terms:
-            raise ValueError(f"none of the reward's terms is differentiable; use some of {', '.join(TERMS)}")
+            some = ", ".join(differentiable(SPECS))
+            raise ValueError(f"none of the reward's terms is differentiable; use some of {some}")
         self.reward, self.network = reward, reward.depth
         self.network.model.requires_grad_(False)
 
@@ -55,15 +60,15 @@ class DifferentiableWorldReward:
     def values_given(self, held: Evidence, video: Tensor) -> Tensor:
         """`values` with flow, camera and moving pixels from ``held``: what the gradient is of."""
         evidence = replace(held, video=video, depth_m=self.depth(video))
-        results = [term(evidence) for term in self.terms.values()]
+        results = [evaluate(name, term, evidence) for name, term in self.terms.items()]
         told = torch.stack([r.applicable for r in results])
         values = torch.stack([r.values for r in results])
         mean = values.where(told, 0.0).sum(0) / told.sum(0).clamp(min=1)
         return mean.where(told.any(0), torch.nan)
 
     def depth(self, video: Tensor) -> Tensor:
-        """As `TransformersDepth` for each clip ``[n, f, 3, h, w]``, in float32 and with gradients: ``[n, f, h, w]``."""
-        raw = self.network.answer(self.network.normalise(video.flatten(0, 1)))
-        raw = torch.nn.functional.interpolate(raw[:, None], video.shape[-2:], mode="bilinear")[:, 0]
-        clips = raw.unflatten(0, video.shape[:2])
-        return torch.stack([self.network.to_metres(clip) for clip in clips])
+        """Of clips ``[n, f, 3, h, w]``, with gradients: ``[n, f, h, w]``."""
+        if self.network.clipwise:
+            return torch.stack([self.network.with_gradients(clip) for clip in video])
+        depth_m: Tensor = self.network.with_gradients(video.flatten(0, 1)).unflatten(0, video.shape[:2])
+        return depth_m

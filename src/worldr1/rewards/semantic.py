@@ -24,7 +24,7 @@ class Judge(Protocol):
 
 
 def fixed_frames(num_frames: int, count: int = 4) -> list[int]:
-    """Indices spread evenly, neither first nor last: never chosen by how they look."""
+    """The middles of ``count`` equal stretches, in short clips also the ends: never chosen by how they look."""
     return sorted({round((i + 0.5) * num_frames / count - 0.5) for i in range(count)})
 
 

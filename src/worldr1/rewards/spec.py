@@ -66,17 +66,17 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("epipolar", weight=3.0, applies=camera_may_move, reason=_FIXED),  # leans on neither depth nor camera
         TermSpec("sfm", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("rest", applies=nothing_moves, reason=_MOVING),
-        TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED),
+        TermSpec("far_view", weight=2.0, applies=camera_may_move, reason=_FIXED, differentiable=True),
         TermSpec("steadiness"),
-        TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED),
+        TermSpec("held_out_view", applies=camera_may_move, reason=_FIXED, differentiable=True),
         TermSpec("pose_divergence", weight=0.5, applies=camera_may_move, reason=_FIXED),
         TermSpec("volume"),
         TermSpec("reappearance", weight=0.5),  # few points come back, and depth at edges is soft
         # at a half honest hard clips pass more often, and as many pairs are won (LOG.md)
-        TermSpec("permanence", weight=0.5, applies=camera_may_move, reason=_FIXED),
+        TermSpec("permanence", weight=0.5, applies=camera_may_move, reason=_FIXED, differentiable=True),
         TermSpec("palette", applies=nothing_moves, reason=_MOVING),
         TermSpec("detail"),
-        TermSpec("photometric"),
+        TermSpec("photometric", differentiable=True),
         TermSpec("smoothness"),
         TermSpec("semantic", weight=0.5, mirrors=False),
         TermSpec("parallax", "gate", applies=camera_may_travel, reason=_SPOT),
