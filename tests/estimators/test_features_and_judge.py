@@ -48,6 +48,20 @@ def test_the_judge_is_the_expectation_over_the_digits(folder: Path) -> None:
     assert float((found[0] - found[1]).abs()) > 1e-6  # it looks at the picture
 
 
+def test_pictures_are_judged_together_as_one_by_one(folder: Path) -> None:
+    judge, frames = TransformersJudge(folder), noise(5)
+    questions = ["good?", "user good?", "good?", "good?", "user good?"]  # of two lengths
+    shown: list[int] = []
+    judge._model.register_forward_pre_hook(
+        lambda _m, _a, given: shown.append(len(given["input_ids"])), with_kwargs=True
+    )
+    together = judge(frames, questions, batch=2)
+    assert shown == [2, 1, 2]
+    alone = torch.cat([judge(frames[i : i + 1], questions[i : i + 1]) for i in range(5)])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+    assert len({round(float(v), 5) for v in together}) == 5
+
+
 def test_each_frame_needs_its_question(folder: Path) -> None:
     with pytest.raises(ValueError, match="as many questions"):
         TransformersJudge(folder)(noise(2), ["good?"])

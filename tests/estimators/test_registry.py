@@ -103,9 +103,9 @@ class Loaded:
         assert clips.shape[-2] % 14 == clips.shape[-1] % 14 == 0
         return {"depth": ramp(*clips.shape[-2:]).expand(1, clips.shape[1], -1, -1)[..., None]}
 
-    def infer(self, frame: Tensor) -> dict[str, Tensor]:  # MoGe
-        depth = ramp(*frame.shape[-2:]).clone()
-        depth[0] = torch.inf
+    def infer(self, frames: Tensor) -> dict[str, Tensor]:  # MoGe
+        depth = ramp(*frames.shape[-2:]).repeat(len(frames), 1, 1) + torch.arange(len(frames)).view(-1, 1, 1)
+        depth[:, 0] = torch.inf
         return {"depth": depth}
 
     def inference(self, pictures: list[Any]) -> types.SimpleNamespace:  # Depth Anything 3
@@ -144,8 +144,8 @@ def test_moge_stays_in_metres(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("moge", "moge.model"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, "moge.model.v2", fake)
-    depth = MoGeDepth(device="cpu")(torch.rand(2, 3, 20, 30))
-    assert depth[0, 5, 0] == 10
+    depth = MoGeDepth(device="cpu")(torch.rand(3, 3, 20, 30), batch=2)
+    assert depth[:, 5, 0].tolist() == [10, 11, 10]  # two together, in their order
     assert (depth[:, 0] == MAX_DEPTH_M).all()
 
 

@@ -161,9 +161,11 @@ def test_the_general_reward_refuses_what_it_does_not_know() -> None:
 
 def test_the_semantic_term_is_relative_to_the_base_models_sample() -> None:
     asked: list[str] = []
+    calls: list[int] = []
 
     def judge(frames: Tensor, questions: list[str]) -> Tensor:
         asked.extend(questions)
+        calls.append(len(frames))
         return frames.mean((1, 2, 3))
 
     evidence = toy([Prompt("a box"), Prompt("a box"), Prompt("a ball"), None])
@@ -174,6 +176,8 @@ def test_the_semantic_term_is_relative_to_the_base_models_sample() -> None:
     assert float(result.values[0]) == pytest.approx(0.5, abs=1e-6)
     assert float(result.values[1]) == pytest.approx(1 / (1 + math.exp(-2.0)), abs=1e-6)
     assert all('"a box"' in q for q in asked)
+    each = len(fixed_frames(evidence.video.shape[1]))
+    assert calls == [each, 2 * each]  # a batch is one call, without the clips that nothing is known of
 
 
 def test_a_judge_sees_the_middles_of_four_equal_stretches() -> None:

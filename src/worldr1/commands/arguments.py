@@ -95,8 +95,9 @@ class Train:
     packaged (needs no download, knows the tiny worlds only). worldr1 info lists their parts and licences."""
     depth_model: Annotated[str | None, arg(metavar="NAME|DIR|HUB")] = None
     """Another depth network in the stack: any depth model of transformers, vggt, moge or depth-anything-3."""
-    judge: Annotated[str | None, arg(metavar="DIR|HUB")] = None
-    """A vision-language model that says whether the prompt is followed; none by default."""
+    judge: Annotated[str | None, arg(metavar="DIR|HUB|URL#MODEL")] = None
+    """A vision-language model that says whether the prompt is followed, here or behind an OpenAI-compatible endpoint
+    (http://localhost:8000/v1#NAME, key in OPENAI_API_KEY); none by default."""
     camera: Annotated[str | None, arg(metavar="pycolmap")] = None
     """Structure from motion beside the other terms (needs the extra colmap; seconds a clip); none by default."""
     dry_run: Flag = False

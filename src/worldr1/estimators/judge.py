@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
@@ -12,6 +14,24 @@ from torch import Tensor
 from worldr1.vision_language import load_vision_language
 
 DIGITS = "0123456789"
+Picture = npt.NDArray[np.uint8]  # [h, w, 3] RGB
+
+
+def check_questions(frames: Tensor, questions: list[str]) -> None:
+    """Raise ``ValueError`` when there are not as many questions as frames."""
+    if len(frames) != len(questions):
+        raise ValueError(f"{len(frames)} frames need as many questions, not {len(questions)}")
+
+
+def to_bytes(frames: Tensor) -> list[Picture]:
+    """Frames ``[n, 3, h, w]`` in [0, 1] as a judge is shown them."""
+    return list((frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy())
+
+
+class Judge(Protocol):
+    """Answers a question with a digit about each picture, as an expectation in [0, 1]; raises without an answer."""
+
+    def __call__(self, frames: Tensor, questions: list[str]) -> Tensor: ...
 
 
 def digit_tokens(tokenizer: Any) -> list[int]:
@@ -41,20 +61,29 @@ class TransformersJudge:
         self.name = str(model)
 
     @torch.inference_mode()
-    def __call__(self, frames: Tensor, questions: list[str]) -> Tensor:
+    def __call__(self, frames: Tensor, questions: list[str], batch: int = 8) -> Tensor:
         """Expected digit / 9, ``[n]``, of ``frames`` ``[n, 3, h, w]`` in [0, 1], each with its question.
 
-        Raises ``ValueError`` when there are not as many questions as frames.
+        Frames that share their question are shown together, ``batch`` at once. Raises ``ValueError`` when there are
+        not as many questions as frames.
         """
-        if len(frames) != len(questions):
-            raise ValueError(f"{len(frames)} frames need as many questions, not {len(questions)}")
-        pixels = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        values = []
-        for picture, question in zip(pixels, questions, strict=True):  # one by one: padding would shift the answer
-            chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
-            text = self._processor.apply_chat_template(chat, add_generation_prompt=True)
-            inputs = self._processor(text=text, images=[Image.fromarray(picture)], return_tensors="pt")
-            logits = self._model(**inputs.to(self._model.device)).logits[0, -1, self._digits].float()
-            levels = torch.arange(len(DIGITS), device=logits.device, dtype=logits.dtype)
-            values.append((logits.softmax(-1) * levels).sum() / levels[-1])
-        return torch.stack(values).to(frames.device)
+        check_questions(frames, questions)
+        pictures = to_bytes(frames)
+        values = torch.empty(len(frames), dtype=torch.float32)
+        # pictures of one size with one question become as many tokens: padding would shift the answer
+        for question in dict.fromkeys(questions):
+            same = [i for i, q in enumerate(questions) if q == question]
+            for start in range(0, len(same), batch):
+                rows = same[start : start + batch]
+                values[rows] = self._expected([pictures[i] for i in rows], question)
+        return values.to(frames.device)
+
+    def _expected(self, pictures: list[Picture], question: str) -> Tensor:
+        chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}]
+        text = self._processor.apply_chat_template(chat, add_generation_prompt=True)
+        images = [[Image.fromarray(picture)] for picture in pictures]  # a list for each text
+        inputs = self._processor(text=[text] * len(images), images=images, return_tensors="pt")
+        logits = self._model(**inputs.to(self._model.device)).logits[:, -1, self._digits].float()
+        levels = torch.arange(len(DIGITS), device=logits.device, dtype=logits.dtype)
+        expected: Tensor = logits.softmax(-1) @ levels / levels[-1]
+        return expected.cpu()

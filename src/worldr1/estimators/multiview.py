@@ -85,7 +85,7 @@ class MoGeDepth:
         self.model = models.MoGeModel.from_pretrained(model).to(self.device).eval()
 
     @torch.inference_mode()
-    def __call__(self, frames: Tensor) -> Tensor:
+    def __call__(self, frames: Tensor, batch: int = 16) -> Tensor:
         """Depth ``[n, h, w]`` in metres of frames ``[n, 3, h, w]`` in [0, 1]; the sky is `MAX_DEPTH_M` away."""
-        depth = torch.stack([self.model.infer(frame.to(self.device))["depth"] for frame in frames])
+        depth = torch.cat([self.model.infer(part.to(self.device))["depth"] for part in frames.split(batch)])
         return depth.to(frames).nan_to_num(MAX_DEPTH_M, MAX_DEPTH_M, 0.05).clamp(0.05, MAX_DEPTH_M)

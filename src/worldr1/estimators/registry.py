@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from worldr1.estimators.judge import Judge
     from worldr1.estimators.structure import CameraEstimator
 
 
@@ -129,6 +130,23 @@ def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Te
         raise _unknown("feature", name, {"facebook/dinov2-small": dict}, hub=True)
     kept: Callable[[Tensor], Tensor] = _kept(TransformersFeatures(name), f"features:{name}", cache)
     return kept
+
+
+def make_judge(name: str, device: str = "cpu") -> Judge:
+    """A judge: ``URL#MODEL`` behind an OpenAI-compatible endpoint, or a folder or hub id that runs in this process.
+
+    The URL ends before ``/chat/completions``: ``http://localhost:8000/v1#Qwen/Qwen2.5-VL-7B-Instruct``. Its key is
+    that in ``$OPENAI_API_KEY``. Raises ``ValueError`` for what cannot be used.
+    """
+    if name.startswith(("http://", "https://")):
+        from worldr1.endpoint import Endpoint
+        from worldr1.estimators.judge_endpoint import EndpointJudge
+
+        url, _, model = name.partition("#")
+        return EndpointJudge(Endpoint(url, model))
+    from worldr1.estimators.judge import TransformersJudge
+
+    return TransformersJudge(name, device=device)
 
 
 def _kept(estimator: Any, model: str, cache: Path | None) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from worldr1.estimators.judge import Judge
 from worldr1.estimators.registry import make_depth, make_features, make_flow
 from worldr1.rewards.camera import camera_term
 from worldr1.rewards.composite import WorldReward
@@ -34,7 +35,7 @@ from worldr1.rewards.photometric import photometric_term
 from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance
 from worldr1.rewards.rest import rest_term
-from worldr1.rewards.semantic import Judge, semantic
+from worldr1.rewards.semantic import semantic
 from worldr1.rewards.steadiness import steadiness_term
 from worldr1.rewards.term import Term
 from worldr1.rewards.traceable import where_traceable

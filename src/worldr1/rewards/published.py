@@ -15,7 +15,7 @@ OWN = "as you chose it"  # licence of what the command line names
 class Part:
     """One network of a stack, or the library in its place."""
 
-    model: str  # hub id, folder, or a name of `estimators.registry`
+    model: str  # hub id, folder, or a name of `estimators.registry`; of a judge also URL#MODEL
     licence: str
     commercial: bool  # whether the licence allows commercial use
     source: str = ""  # where a name's weights come from
@@ -88,7 +88,7 @@ STACKS: dict[str, RewardStack] = {
 
 
 def get_stack(name: str, depth: str | None = None, judge: str | None = None, camera: str | None = None) -> RewardStack:
-    """A stack by name, with another depth network, a judge (hub id, folder, or a name of the registry) or structure
+    """A stack by name, with another depth network, a judge (hub id, folder, or URL#MODEL of an endpoint) or structure
     from motion (``pycolmap``).
 
     Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge or structure from motion beside

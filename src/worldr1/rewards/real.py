@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worldr1.estimators.judge import TransformersJudge
-from worldr1.estimators.registry import make_camera, make_depth, make_features, make_flow
+from worldr1.estimators.judge import Judge
+from worldr1.estimators.registry import make_camera, make_depth, make_features, make_flow, make_judge
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
@@ -41,7 +41,7 @@ class Networks:
     depth: DepthEstimator
     flow: FlowEstimator
     perceptual: Perceptual | None
-    judge: TransformersJudge | None
+    judge: Judge | None
     camera: CameraEstimator | None
 
 
@@ -69,7 +69,7 @@ def load_networks(stack: RewardStack) -> Networks:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     depth, flow = _load(stack, "depth", make_depth), _load(stack, "flow", make_flow)
     features = _load(stack, "features", make_features) if stack.features else None
-    judge = _load(stack, "judge", lambda m: TransformersJudge(m, device=device)) if stack.judge else None
+    judge = _load(stack, "judge", lambda m: make_judge(m, device)) if stack.judge else None
     camera = _load(stack, "camera", make_camera) if stack.camera else None
     for part in (depth, flow, features):
         model = getattr(part, "model", None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from worldr1.estimators.judge import Judge
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Prompt
@@ -17,26 +17,25 @@ QUESTION = 'Does this picture show "{prompt}", and how well is it made? Answer w
 _REASON = "there is no sample of the base model for this prompt"
 
 
-class Judge(Protocol):
-    """Answers a question with a digit about each picture, as an expectation in [0, 1]."""
-
-    def __call__(self, frames: Tensor, questions: list[str]) -> Tensor: ...
-
-
 def fixed_frames(num_frames: int, count: int = 4) -> list[int]:
     """The middles of ``count`` equal stretches, in short clips also the ends: never chosen by how they look."""
     return sorted({round((i + 0.5) * num_frames / count - 0.5) for i in range(count)})
 
 
-def judged(judge: Judge, video: Tensor, prompt: Prompt, count: int = 4) -> Tensor:
-    """Mean over `fixed_frames` of the judge's answer about a clip ``[f, 3, h, w]``; 0-d."""
-    frames = video[fixed_frames(len(video), count)]
-    return judge(frames, [QUESTION.format(prompt=prompt.text)] * len(frames)).mean()
+def judged(judge: Judge, videos: Sequence[Tensor], prompts: Sequence[Prompt], count: int = 4) -> Tensor:
+    """Mean over `fixed_frames` of the judge's answers about clips ``[f, 3, h, w]`` of one size: ``[b]``.
+
+    All frames are asked about in one call. What the judge raises is passed on: an error is no score.
+    """
+    chosen = [video[fixed_frames(len(video), count)] for video in videos]
+    questions = [QUESTION.format(prompt=p.text) for p, frames in zip(prompts, chosen, strict=True) for _ in frames]
+    answers = judge(torch.cat(chosen), questions)
+    return torch.stack([part.mean() for part in answers.split([len(frames) for frames in chosen])])
 
 
 def calibrate(judge: Judge, samples: Mapping[str, Tensor]) -> dict[str, float]:
     """The judge's answers about the base model's own clips ``[f, 3, h, w]``, by prompt text."""
-    return {text: float(judged(judge, video, Prompt(text))) for text, video in samples.items()}
+    return {text: float(judged(judge, [video], [Prompt(text)])) for text, video in samples.items()}
 
 
 def semantic(judge: Judge, base: Mapping[str, float] | Callable[[Prompt], float | None]) -> Term:
@@ -48,15 +47,14 @@ def semantic(judge: Judge, base: Mapping[str, float] | Callable[[Prompt], float 
     known = base if callable(base) else lambda prompt: base.get(prompt.text)
 
     def term(evidence: Evidence) -> TermResult:
-        values, told = [], []
-        for video, prompt in zip(evidence.video, evidence.prompts, strict=True):
-            level = None if prompt is None else known(prompt)
-            told.append(level is not None)
-            if prompt is None or level is None:
-                values.append(video.new_zeros(()))
-            else:
-                values.append(torch.sigmoid((judged(judge, video, prompt).to(video) - level) / WIDTH))
-        mask = torch.tensor(told, device=evidence.video.device)
-        return TermResult(torch.stack(values), mask, _REASON)
+        levels = [None if prompt is None else known(prompt) for prompt in evidence.prompts]
+        told = [i for i, level in enumerate(levels) if level is not None]
+        values, mask = evidence.video.new_zeros(len(levels)), torch.zeros(len(levels), dtype=torch.bool)
+        if told:
+            prompts = [p for i in told if (p := evidence.prompts[i]) is not None]
+            answers = judged(judge, [evidence.video[i] for i in told], prompts).to(values)
+            base_level = values.new_tensor([levels[i] for i in told])
+            values[told], mask[told] = torch.sigmoid((answers - base_level) / WIDTH), True
+        return TermResult(values, mask.to(values.device), _REASON)
 
     return term

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from chat_server import ChatServer, Reply, fails, says, says_raw, send, slow, truncated
 from worldr1.worlds.captions.caption import Captioner
 from worldr1.worlds.captions.facts import facts_of
 from worldr1.worlds.captions.realiser import realise
@@ -16,7 +17,6 @@ from worldr1.worlds.captions.rewriter import EndpointConfig, EndpointRewriter, R
 from worldr1.worlds.captions.verifier import verify
 from worldr1.worlds.record import Caption
 from worlds.captions.records import hand_record
-from worlds.captions.server import ChatServer, Reply, fails, says, says_raw, send, slow, truncated
 
 RECORD = hand_record()
 DRAFT = realise(RECORD, "short").text
