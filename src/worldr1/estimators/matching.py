@@ -1,14 +1,16 @@
-"""Sparse correspondences from SIFT (Lowe 2004): no weights, any footage."""
+"""Sparse correspondences, and the ones from SIFT (Lowe 2004): no weights, any footage."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float32]
+Pairs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,20 @@ class Features:
     """Keypoints of one frame."""
 
     points: Points  # [n, 2] pixels (x, y), the first pixel's centre at (0.5, 0.5)
-    descriptors: Points  # [n, 128] RootSIFT
+    descriptors: Points  # [n, d]; RootSIFT: d = 128
+    size: tuple[int, int] = (0, 0)  # (h, w) of the frame, told by matchers that use it
+
+
+class Matcher(Protocol):
+    """Finds keypoints in single frames, and those that two frames share."""
+
+    def detect(self, gray: npt.NDArray[np.uint8]) -> Features:
+        """Features of a luminance image ``[h, w]``; none where nothing stands out."""
+        ...
+
+    def match(self, first: Features, second: Features) -> Pairs:
+        """Index pairs ``[m, 2]``, each keypoint in one at most."""
+        ...
 
 
 class SIFTMatcher:
@@ -38,7 +53,7 @@ class SIFTMatcher:
         _, unique = np.unique(points.round(2), axis=0, return_index=True)
         return Features(points[np.sort(unique)], np.sqrt(descriptors[np.sort(unique)]).astype(np.float32))
 
-    def match(self, first: Features, second: Features) -> npt.NDArray[np.int64]:
+    def match(self, first: Features, second: Features) -> Pairs:
         """Index pairs ``[m, 2]`` that choose each other and clearly beat the second best."""
         if len(first.points) < 2 or len(second.points) < 2:
             return np.zeros((0, 2), np.int64)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from worldr1.estimators.judge import Judge
+    from worldr1.estimators.matching import Matcher
     from worldr1.estimators.structure import CameraEstimator
 
 
@@ -50,6 +51,18 @@ def _multiview(name: str) -> Any:
     return getattr(multiview, name)()
 
 
+def _sift() -> Any:
+    from worldr1.estimators.matching import SIFTMatcher
+
+    return SIFTMatcher()
+
+
+def _xfeat() -> Any:
+    from worldr1.estimators.xfeat import XFeatMatcher
+
+    return XFeatMatcher()
+
+
 def _pycolmap() -> Any:
     from worldr1.estimators.structure import PycolmapCamera
 
@@ -75,6 +88,7 @@ FLOW: dict[str, Callable[[], Any]] = {
     "raft_large": lambda: _raft("raft_large"),
 }
 CAMERA: dict[str, Callable[[], Any]] = {"pycolmap": _pycolmap}
+MATCHER: dict[str, Callable[[], Any]] = {"sift": _sift, "xfeat": _xfeat}
 
 
 def _unknown(kind: str, name: str, names: dict[str, Callable[[], Any]], hub: bool) -> ValueError:
@@ -130,6 +144,19 @@ def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Te
         raise _unknown("feature", name, {"facebook/dinov2-small": dict}, hub=True)
     kept: Callable[[Tensor], Tensor] = _kept(TransformersFeatures(name), f"features:{name}", cache)
     return kept
+
+
+def make_matcher(name: str) -> Matcher:
+    """A matcher by name, or LightGlue from a folder or hub id (``ETH-CVG/lightglue_superpoint``); raises as
+    `make_depth` does."""
+    if name in MATCHER:
+        matcher: Matcher = MATCHER[name]()
+        return matcher
+    if not _is_model(name):
+        raise _unknown("match", name, MATCHER, hub=True)
+    from worldr1.estimators.lightglue import LightGlueMatcher
+
+    return LightGlueMatcher(name)
 
 
 def make_judge(name: str, device: str = "cpu") -> Judge:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from worldr1.estimators.matching import Matcher
 from worldr1.rewards.classical.stream import Measured, join, measure_stream
 from worldr1.video import Header, iter_frames, read_header
 
@@ -29,8 +30,9 @@ class MeasuredFile:
     note: str = ""  # which part was measured, where it is not all
 
 
-def measure_file(path: str | Path, header: Header | None = None) -> MeasuredFile:
-    """Measure with the memory of a few frames; raises ``ValueError`` as `video.read_frames` does."""
+def measure_file(path: str | Path, header: Header | None = None, matcher: Matcher | None = None) -> MeasuredFile:
+    """Measure with the memory of a few frames, with `measure_stream`'s ``matcher``; raises ``ValueError`` as
+    `video.read_frames` does."""
     header = header or read_header(path)
     parts: list[Measured] = []
     times: list[float] = []
@@ -39,7 +41,7 @@ def measure_file(path: str | Path, header: Header | None = None) -> MeasuredFile
         if len(first_two) < 2:  # the header promised more than is there
             continue
         timed = _keeping_times(chain(first_two, frames), times)
-        parts.append(measure_stream(timed, start=start))
+        parts.append(measure_stream(timed, matcher, start))
     if not parts:
         raise ValueError(f"{path}: damaged, the frames that its header promises are not there; download it again")
     measured = join(parts)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worldr1.estimators.matching import Features, SIFTMatcher
+from worldr1.estimators.matching import Features, Matcher
 
 Array = npt.NDArray[Any]
 GRID = 8  # cells per side in which inliers are counted
@@ -51,14 +51,14 @@ class Pair:
     broken: Array  # [GRID, GRID] bool: textured cells that follow no rigid motion
 
 
-def view(index: int, rgb: npt.NDArray[np.uint8], matcher: SIFTMatcher) -> View:
+def view(index: int, rgb: npt.NDArray[np.uint8], matcher: Matcher) -> View:
     """Features and low-pass colours of a frame ``[h, w, 3]``."""
     sigma = max(1.0, 0.008 * float(np.hypot(*rgb.shape[:2])))
     low = cv2.GaussianBlur(rgb.astype(np.float32) / 255, (0, 0), sigma)
     return View(index, matcher.detect(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)), (rgb.shape[0], rgb.shape[1]), low)
 
 
-def measure_pair(a: View, b: View, matcher: SIFTMatcher) -> Pair | None:
+def measure_pair(a: View, b: View, matcher: Matcher) -> Pair | None:
     """A pair's measurements; ``None`` where a frame has too little texture to tell."""
     fewer = min(len(a.features.points), len(b.features.points))
     if fewer < LEAST_KEYPOINTS:

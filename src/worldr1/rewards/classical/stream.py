@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worldr1.estimators.matching import SIFTMatcher
+from worldr1.estimators.matching import Matcher, SIFTMatcher
 from worldr1.rewards.classical.pairs import Pair, View, measure_pair, view
 
 GAPS = (1, 3, 8, 16)  # frames between the two of a pair
@@ -40,11 +40,10 @@ def working_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def measure_stream(
-    frames: Iterable[npt.NDArray[np.uint8]], matcher: SIFTMatcher | None = None, start: int = 0
-) -> Measured:
+def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: Matcher | None = None, start: int = 0) -> Measured:
     """Measure RGB frames ``[h, w, 3]`` one after the other; the first one is frame number ``start`` of its video.
 
+    ``matcher`` is SIFT by default; what the terms call usual was measured with it.
     Raises ``ValueError`` for fewer than two frames or frames of different sizes.
     """
     matcher = matcher or SIFTMatcher()
