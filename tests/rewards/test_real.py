@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config, Dinov2Model
 
 from vision_language import save_llava
+from worldr1.estimators.perceptual import FeatureDistance
 from worldr1.rewards.downscaled import Downscaled
 from worldr1.rewards.general import GENERAL
 from worldr1.rewards.published import STACKS, Part, RewardStack, describe_stack, get_stack
-from worldr1.rewards.real import MEASURES, FeatureDistance, Level, level_of, load_networks, make_real_reward, term_names
+from worldr1.rewards.real import MEASURES, Level, level_of, load_networks, make_real_reward, term_names
 from worldr1.types import Clip, Prompt, Rollout, Score
 
 PROMPTS = [Prompt("a red box on grass"), Prompt("sand")]
@@ -127,6 +130,31 @@ def test_the_distance_of_features_is_zero_for_the_same_picture_only(stack: Rewar
     assert (distance(a, b) > 1e-3).all()
 
 
+class Differs(torch.nn.Module):
+    """Stands in for lpips.LPIPS: pictures in [-1, 1], or in [0, 1] with ``normalize``; an answer ``[n, 1, 1, 1]``."""
+
+    def __init__(self, net: str, verbose: bool) -> None:
+        super().__init__()
+        assert (net, verbose) == ("alex", False)
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, a: Tensor, b: Tensor, normalize: bool = False) -> Tensor:
+        a, b = (2 * a - 1, 2 * b - 1) if normalize else (a, b)
+        return self.weight * (a - b).abs().mean((1, 2, 3), keepdim=True)
+
+
+def test_lpips_takes_part_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = types.ModuleType("lpips")
+    fake.LPIPS = Differs  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lpips", fake)
+    packaged = get_stack("packaged")
+    with_lpips = replace(packaged, features=Part("lpips", "bsd-2-clause", True))
+    distance = load_networks(with_lpips).perceptual
+    assert distance is not None
+    a = torch.zeros(2, 3, 8, 8)
+    torch.testing.assert_close(distance(a, a + torch.tensor([0.0, 0.25]).view(2, 1, 1, 1)), torch.tensor([0.0, 0.5]))
+
+
 def test_clips_are_shown_small_and_one_by_one() -> None:
     seen: list[torch.Size] = []
 
@@ -153,6 +181,9 @@ def test_a_part_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pyte
     with_camera = replace(get_stack("default", camera="pycolmap"), depth=STACKS["packaged"].depth, features=None)
     with pytest.raises(ValueError, match=r"cannot load its camera, pycolmap.*worldr1\[colmap\]"):
         load_networks(with_camera)
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    with pytest.raises(ValueError, match=r"cannot load its features, lpips.*worldr1\[lpips\]"):
+        load_networks(replace(get_stack("packaged"), name="no lpips", features=Part("lpips", "bsd-2-clause", True)))
     raft = replace(get_stack("packaged"), flow=STACKS["research"].flow)
     with pytest.raises(ValueError, match=r"cannot load its flow, raft_large.*worldr1\[raft\]"):
         load_networks(raft)

@@ -146,6 +146,14 @@ def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Te
     return kept
 
 
+def make_perceptual(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """A distance ``[n]`` of pictures ``[n, 3, h, w]`` twice: ``lpips``, or that of `make_features`; raises as it
+    does."""
+    from worldr1.estimators.perceptual import FeatureDistance, LPIPSDistance
+
+    return LPIPSDistance() if name == "lpips" else FeatureDistance(make_features(name))
+
+
 def make_matcher(name: str) -> Matcher:
     """A matcher by name, or LightGlue from a folder or hub id (``ETH-CVG/lightglue_superpoint``); raises as
     `make_depth` does."""

@@ -28,7 +28,7 @@ class RewardStack:
     name: str
     depth: Part
     flow: Part
-    features: Part | None = None  # perceptual distance in the held-out view
+    features: Part | None = None  # perceptual distance in the held-out view; also lpips
     judge: Part | None = None  # whether the prompt is followed; slow
     camera: Part | None = None  # structure from motion; slow
     short_side: int = 256  # pixels that clips are shown at

@@ -8,10 +8,9 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from worldr1.estimators.judge import Judge
-from worldr1.estimators.registry import make_camera, make_depth, make_features, make_flow, make_judge
+from worldr1.estimators.registry import make_camera, make_depth, make_flow, make_judge, make_perceptual
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
@@ -68,14 +67,14 @@ def load_networks(stack: RewardStack) -> Networks:
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     depth, flow = _load(stack, "depth", make_depth), _load(stack, "flow", make_flow)
-    features = _load(stack, "features", make_features) if stack.features else None
+    perceptual = _load(stack, "features", make_perceptual) if stack.features else None
     judge = _load(stack, "judge", lambda m: make_judge(m, device)) if stack.judge else None
     camera = _load(stack, "camera", make_camera) if stack.camera else None
-    for part in (depth, flow, features):
+    for part in (depth, flow, perceptual):
         model = getattr(part, "model", None)
         if isinstance(model, torch.nn.Module):
             model.to(device)
-    return Networks(depth, flow, None if features is None else FeatureDistance(features), judge, camera)
+    return Networks(depth, flow, perceptual, judge, camera)
 
 
 def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
@@ -87,17 +86,6 @@ def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
             f"the reward stack {stack.name} cannot load its {name}, {part.model}: {error}; "
             "--reward-stack packaged needs nothing from elsewhere"
         ) from error
-
-
-class FeatureDistance:
-    """1 − cosine of two pictures' deep features: a perceptual distance ``[n]`` of ``[n, 3, h, w]`` twice."""
-
-    def __init__(self, features: Callable[[Tensor], Tensor]) -> None:
-        self.features = features
-
-    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        distance: Tensor = 1 - (self.features(a) * self.features(b)).sum(-1)
-        return distance.clamp(min=0)
 
 
 def term_names(stack: RewardStack) -> list[str]:
