@@ -110,6 +110,16 @@ def test_structure_from_motion_is_a_part_with_a_term_and_a_licence(stack: Reward
     assert "too few features" in score.notes["sfm"]
 
 
+def test_a_learned_camera_is_a_second_opinion_and_no_term() -> None:
+    named = get_stack("default", camera="vggt")
+    assert not named.commercial
+    assert any(line.startswith("camera: vggt (facebook/VGGT-1B)") for line in describe_stack(named))
+    assert "sfm" not in term_names(named)
+    assert "sfm" in term_names(get_stack("default", camera="pycolmap"))
+    with pytest.raises(ValueError, match="pycolmap, vggt, depth-anything-3"):
+        get_stack("default", camera="colmap")
+
+
 def test_the_level_is_the_mean_of_the_clips_and_the_judges_answers(stack: RewardStack) -> None:
     clips = [clip(0), clip(1)]
     level = level_of(stack, PROMPTS, clips)

@@ -98,8 +98,9 @@ class Train:
     judge: Annotated[str | None, arg(metavar="DIR|HUB|URL#MODEL")] = None
     """A vision-language model that says whether the prompt is followed, here or behind an OpenAI-compatible endpoint
     (http://localhost:8000/v1#NAME, key in OPENAI_API_KEY); none by default."""
-    camera: Annotated[str | None, arg(metavar="pycolmap")] = None
-    """Structure from motion beside the other terms (needs the extra colmap; seconds a clip); none by default."""
+    camera: Annotated[str | None, arg(metavar="NAME")] = None
+    """A second opinion on the camera: pycolmap, structure from motion (needs the extra colmap; seconds a clip), vggt or
+    depth-anything-3; none by default."""
     dry_run: Flag = False
     """Only print the plan: parameters, tokens, memory by part, evaluations, hours. Downloads no weights."""
     devices: int = 1

@@ -13,11 +13,20 @@ from worldr1.estimators.depth import MAX_DEPTH_M
 _USUAL_M = 3.0  # median that a clip without a scale is given
 
 
-def _package(name: str, install: str) -> Any:
+_INSTALL = {
+    "vggt": "git+https://github.com/facebookresearch/vggt",
+    "depth_anything_3": "git+https://github.com/ByteDance-Seed/Depth-Anything-3",
+    "moge": "git+https://github.com/microsoft/MoGe",
+}
+
+
+def package(name: str) -> Any:
+    """A module of one of the packages in `_INSTALL`; raises ``ImportError`` that says how to get it."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"this depth backend needs the package {name!r}: {install}") from error
+        source = _INSTALL[name.partition(".")[0]]
+        raise ImportError(f"this backend needs the package {name!r}: pip install {source}") from error
 
 
 def _device(device: str | None) -> torch.device:
@@ -42,19 +51,27 @@ class VGGTDepth:
     metric, clipwise = False, True
 
     def __init__(self, model: str = "facebook/VGGT-1B", device: str | None = None) -> None:
-        models = _package("vggt.models.vggt", "pip install git+https://github.com/facebookresearch/vggt")
+        models = package("vggt.models.vggt")
         self.device = _device(device)
         self.model = models.VGGT.from_pretrained(model).to(self.device).eval()
 
     @torch.inference_mode()
     def __call__(self, frames: Tensor) -> Tensor:
         """Depth ``[f, h, w]`` of one clip ``[f, 3, h, w]`` in [0, 1]."""
-        height, width = frames.shape[-2:]
+        depth = self.predict(frames)["depth"][0, ..., 0]
+        return _scaled(_to_size(depth, *frames.shape[-2:]).to(frames.device))
+
+    def input_size(self, height: int, width: int) -> list[int]:
+        """Sides (h, w) of the network's input for frames of ``height`` x ``width``."""
         factor = 518 / max(height, width)
-        size = [max(14, round(factor * s / 14) * 14) for s in (height, width)]
+        return [max(14, round(factor * s / 14) * 14) for s in (height, width)]
+
+    def predict(self, frames: Tensor) -> dict[str, Tensor]:
+        """All that the network says of one clip ``[f, 3, h, w]``, with a first axis of 1."""
+        size = self.input_size(*frames.shape[-2:])
         resized = torch.nn.functional.interpolate(frames, size, mode="bicubic", antialias=True).clamp(0, 1)
-        depth = self.model(resized[None].to(self.device))["depth"][0, ..., 0]
-        return _scaled(_to_size(depth, height, width).to(frames.device))
+        told: dict[str, Tensor] = self.model(resized[None].to(self.device))
+        return told
 
 
 class DepthAnything3Depth:
@@ -63,15 +80,19 @@ class DepthAnything3Depth:
     metric, clipwise = False, True
 
     def __init__(self, model: str = "depth-anything/DA3-LARGE", device: str | None = None) -> None:
-        api = _package("depth_anything_3.api", "pip install git+https://github.com/ByteDance-Seed/Depth-Anything-3")
+        api = package("depth_anything_3.api")
         self.model = api.DepthAnything3.from_pretrained(model).to(_device(device))
 
     @torch.inference_mode()
     def __call__(self, frames: Tensor) -> Tensor:
         """Depth ``[f, h, w]`` of one clip ``[f, 3, h, w]`` in [0, 1]."""
-        pictures = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        depth = torch.as_tensor(self.model.inference(list(pictures)).depth)
+        depth = torch.as_tensor(self.predict(frames).depth)
         return _scaled(_to_size(depth, *frames.shape[-2:]).to(frames.device))
+
+    def predict(self, frames: Tensor) -> Any:
+        """All that the network says of one clip ``[f, 3, h, w]``: the package's ``Prediction``."""
+        pictures = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        return self.model.inference(list(pictures))
 
 
 class MoGeDepth:
@@ -80,7 +101,7 @@ class MoGeDepth:
     metric, clipwise = True, False
 
     def __init__(self, model: str = "Ruicheng/moge-2-vitl", device: str | None = None) -> None:
-        models = _package("moge.model.v2", "pip install git+https://github.com/microsoft/MoGe")
+        models = package("moge.model.v2")
         self.device = _device(device)
         self.model = models.MoGeModel.from_pretrained(model).to(self.device).eval()
 

@@ -51,6 +51,12 @@ def _multiview(name: str) -> Any:
     return getattr(multiview, name)()
 
 
+def _learned_camera(name: str) -> Any:
+    from worldr1.estimators import learned_camera
+
+    return getattr(learned_camera, name)()
+
+
 def _sift() -> Any:
     from worldr1.estimators.matching import SIFTMatcher
 
@@ -87,7 +93,11 @@ FLOW: dict[str, Callable[[], Any]] = {
     "raft_small": lambda: _raft("raft_small"),
     "raft_large": lambda: _raft("raft_large"),
 }
-CAMERA: dict[str, Callable[[], Any]] = {"pycolmap": _pycolmap}
+CAMERA: dict[str, Callable[[], Any]] = {
+    "pycolmap": _pycolmap,
+    "depth-anything-3": lambda: _learned_camera("DepthAnything3Camera"),
+    "vggt": lambda: _learned_camera("VGGTCamera"),
+}
 MATCHER: dict[str, Callable[[], Any]] = {"sift": _sift, "xfeat": _xfeat}
 
 

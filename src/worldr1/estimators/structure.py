@@ -32,7 +32,7 @@ Found = dict[str, npt.NDArray[np.float64]]  # what structure_process writes
 
 @dataclass(frozen=True)
 class Structure:
-    """What structure from motion makes of one clip of ``f`` frames."""
+    """What structure from motion, or a network that finds cameras, makes of one clip of ``f`` frames."""
 
     c2w: Tensor  # [f, 4, 4] relative to the first registered frame, in a unit of its own; NaN where not registered
     registered: Tensor  # [f] bool
@@ -41,7 +41,7 @@ class Structure:
     views: float = 0.0  # frames that see a point, on average
     error_px: float = 0.0  # mean of the reprojection
     tolerance_px: float = _TOLERANCE_PX
-    silent: str = ""  # why nothing follows from a clip that was not registered; empty where something does
+    silent: str = ""  # why nothing follows about whether there is one rigid world; empty where something does
 
     def reliability(self) -> float:
         """Registered share × saturating number of points × saturating track length × exp(−error / tolerance).

@@ -30,7 +30,7 @@ class RewardStack:
     flow: Part
     features: Part | None = None  # perceptual distance in the held-out view; also lpips
     judge: Part | None = None  # whether the prompt is followed; slow
-    camera: Part | None = None  # structure from motion; slow
+    camera: Part | None = None  # a second opinion on the camera: structure from motion, or a network; slow
     short_side: int = 256  # pixels that clips are shown at
     general: bool = True  # the terms for any footage; else those that the tiny model trains with
 
@@ -38,6 +38,11 @@ class RewardStack:
         """What is there, by what it measures."""
         found = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: part for name, part in found.items() if isinstance(part, Part)}
+
+    @property
+    def reconstructs(self) -> bool:
+        """Whether structure from motion tells how well one rigid world explains a clip."""
+        return self.camera == PYCOLMAP
 
     @property
     def commercial(self) -> bool:
@@ -54,6 +59,16 @@ JUDGES = (
 
 # its wheel also holds parts of CHOLMOD that are under the GPL: free to use, not to build into a closed program
 PYCOLMAP = Part("pycolmap", "bsd-3-clause", True, "structure from motion on SIFT, no weights; worldr1[colmap]")
+
+# what may say where the camera was, a second time
+CAMERAS = {
+    part.model: part
+    for part in (
+        PYCOLMAP,
+        Part("vggt", "cc-by-nc-4.0", False, "facebook/VGGT-1B"),
+        Part("depth-anything-3", "cc-by-nc-4.0", False, "depth-anything/DA3-LARGE"),
+    )
+}
 
 STACKS: dict[str, RewardStack] = {
     stack.name: stack
@@ -88,11 +103,11 @@ STACKS: dict[str, RewardStack] = {
 
 
 def get_stack(name: str, depth: str | None = None, judge: str | None = None, camera: str | None = None) -> RewardStack:
-    """A stack by name, with another depth network, a judge (hub id, folder, or URL#MODEL of an endpoint) or structure
-    from motion (``pycolmap``).
+    """A stack by name, with another depth network, a judge (hub id, folder, or URL#MODEL of an endpoint) or a second
+    opinion on the camera (a name of `CAMERAS`).
 
-    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge or structure from motion beside
-    the packaged terms.
+    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge or a camera beside the packaged
+    terms.
     """
     if name not in STACKS:
         close = get_close_matches(name, STACKS, n=1)
@@ -109,9 +124,9 @@ def get_stack(name: str, depth: str | None = None, judge: str | None = None, cam
     if camera is not None:
         if not stack.general:
             raise ValueError(f"the {name} stack has no camera; use --camera with --reward-stack default or research")
-        if camera != PYCOLMAP.model:
-            raise ValueError(f"unknown camera estimator {camera!r}; use {PYCOLMAP.model}")
-        stack = replace(stack, camera=PYCOLMAP)
+        if camera not in CAMERAS:
+            raise ValueError(f"unknown camera estimator {camera!r}; use one of {', '.join(CAMERAS)}")
+        stack = replace(stack, camera=CAMERAS[camera])
     return stack
 
 

@@ -90,7 +90,7 @@ def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
 
 def term_names(stack: RewardStack) -> list[str]:
     """The terms that the reward of a stack has."""
-    added = [name for name, part in (("semantic", stack.judge), ("sfm", stack.camera)) if part]
+    added = [name for name, there in (("semantic", stack.judge is not None), ("sfm", stack.reconstructs)) if there]
     return [*(GENERAL if stack.general else TERMS), *added, *MEASURES]
 
 
@@ -102,7 +102,7 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
         terms["held_out_view"] = held_out_view(networks.perceptual)
     if networks.judge is not None:
         terms["semantic"] = semantic(networks.judge, level.answer)
-    if networks.camera is not None:
+    if stack.reconstructs:
         terms["sfm"] = sfm_term
     for name, measure in MEASURES.items():
         terms[name] = guards.floor_guard(measure, guards.Floor(default=level.floors[name]))
