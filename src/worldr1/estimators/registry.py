@@ -76,7 +76,7 @@ def _pycolmap() -> Any:
 
 
 # part of every key of the cache: raise it when a packaged network or a named setting answers otherwise than before
-_REVISION = 5
+_REVISION = 6
 
 # names of published checkpoints are spelled as on the hub; a name maps to a function that loads it
 DEPTH: dict[str, Callable[[], Any]] = {
