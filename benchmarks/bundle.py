@@ -18,9 +18,9 @@ from worldr1.evaluate.bench.bench import clean_scene
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.oracle import Oracle
 from worldr1.evaluate.bench.shown import Shown, render
-from worldr1.evaluate.bench.stages import PATHS
 from worldr1.geometry.rigid import rotation_angle_deg
 from worldr1.rewards.evidence import Evidence, gather_evidence
+from worldr1.worlds.filmed import PATHS
 
 _NEAR_M = 8.0
 

@@ -19,12 +19,12 @@ from worldr1.estimators.structure import PycolmapCamera, Structure
 from worldr1.evaluate.bench.bench import clean_scene
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.shown import render
-from worldr1.evaluate.bench.stages import PATHS
 from worldr1.evaluate.real_footage import has_parallax, load_clips
 from worldr1.geometry.rigid import rotation_angle_deg
 from worldr1.rewards.composite import default_intrinsics
 from worldr1.rewards.downscaled import shrink_clip
 from worldr1.types import Clip
+from worldr1.worlds.filmed import PATHS
 
 
 def errors(found: Structure, true: Tensor) -> tuple[float, float]:

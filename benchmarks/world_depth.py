@@ -15,7 +15,7 @@ from PIL import Image
 
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.estimators.registry import make_depth
-from worldr1.train.pretrain.world_depth import MEASURED_SEED, WALLED, measure
+from worldr1.train.pretrain.world_depth import KINDS, MEASURED_SEED, measure
 from worldr1.train.pretrain.world_frames import canonical
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer
@@ -56,7 +56,7 @@ def main() -> None:
     found = {name: measure(depth, arguments.clips, arguments.size) for name, depth in estimators.items()}
     print("| family | " + " | ".join(f"{n} {c}" for n in found for c in COLUMNS) + " |")
     print("|---|" + "---|" * (len(found) * len(COLUMNS)))
-    for family in (*FAMILIES, WALLED):
+    for family in KINDS:
         values = [f"{found[n][family][c]:.3f}" for n in found for c in COLUMNS]
         print(f"| {family} | " + " | ".join(values) + " |")
     if arguments.sheet is not None:

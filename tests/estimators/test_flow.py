@@ -12,8 +12,8 @@ from worldr1.estimators import flow, flow_start
 from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.matching import Features
 from worldr1.evaluate.bench.shown import render
-from worldr1.evaluate.bench.stages import film, world
 from worldr1.geometry.camera import inside, pixel_grid
+from worldr1.worlds.filmed import film, world
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
 from worldr1.worlds.tiny.render import render_clips
 

@@ -14,8 +14,10 @@ from torch import Tensor
 from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.estimators.registry import make_depth
 from worldr1.train.fit import FitConfig
+from worldr1.train.pretrain.few_frames import FramesConfig, family_of, few_frames
 from worldr1.train.pretrain.walls import with_wall
 from worldr1.train.pretrain.world_depth import (
+    KINDS,
     WALLED,
     build_world_depth,
     depth_loss,
@@ -23,16 +25,9 @@ from worldr1.train.pretrain.world_depth import (
     train_world_depth,
     unseen,
 )
-from worldr1.train.pretrain.world_frames import (
-    FramesConfig,
-    augment,
-    blocks,
-    canonical,
-    family_of,
-    few_frames,
-    render_frames,
-)
+from worldr1.train.pretrain.world_frames import augment, blocks, canonical, render_frames
 from worldr1.worlds.families import FAMILIES, scene_at
+from worldr1.worlds.filmed import FOCAL_MM, PATHS, film, world
 from worldr1.worlds.render import render_clips
 
 FEW = FramesConfig(clips=12, frames=2, size=32)
@@ -100,6 +95,25 @@ def test_a_share_of_the_clips_has_a_wall() -> None:
         (len(few_frames(config, i).bodies), len(few_frames(replace(config, walls=1.0), i).bodies)) for i in range(24)
     ]
     assert 6 <= sum(some == all_ for some, all_ in bodies) <= 18
+
+
+def test_filmed_worlds_come_along_every_path_and_some_with_something_built_in() -> None:
+    config = FramesConfig(clips=20, size=16, seed=5, filmed=True)
+    scenes = [few_frames(config, i) for i in range(20)]
+    plain = [world(5, i, 17) for i in range(20)]
+    assert all(s.num_frames == config.frames for s in scenes)
+    more = [len(s.bodies) - len(p.bodies) for s, p in zip(scenes, plain, strict=True)]
+    assert 0 < sum(m > 0 for m in more) < 10
+    assert more.count(0) > 10
+    untouched = [
+        i for i in range(20) if np.ptp(scenes[i].camera.focal_mm) == 0 and scenes[i].camera.focal_mm[0] == FOCAL_MM
+    ]
+    assert len(untouched) > 4
+    for i in untouched:  # not turned or zoomed: a few poses of the path whose turn it is
+        path = film(plain[i], PATHS[i % len(PATHS)]).c2w
+        assert all(np.abs(path - pose).max((1, 2)).min() < 1e-9 for pose in scenes[i].camera.c2w)
+    again = few_frames(config, 3)
+    assert np.array_equal(again.camera.c2w, scenes[3].camera.c2w)
 
 
 def test_canonical_depth_does_not_tell_a_long_lens_from_a_near_camera() -> None:
@@ -186,7 +200,7 @@ def test_training_resumes_bit_for_bit(
 
 
 def test_measuring_gives_the_truth_no_error_and_finds_scale_and_drift() -> None:
-    clips = {kind: unseen(kind, 2, seed=3) for kind in (*FAMILIES, WALLED)}
+    clips = {kind: unseen(kind, 2, seed=3) for kind in KINDS}
     truths = iter([
         canonical(c.truth.depth_m, s)
         for scenes in clips.values() for s, c in zip(scenes, render_clips(scenes, 32, 32), strict=True) if c.truth
@@ -202,11 +216,11 @@ def test_measuring_gives_the_truth_no_error_and_finds_scale_and_drift() -> None:
 @pytest.mark.parametrize("size", [64, 128])
 def test_the_packaged_network_is_right_about_every_family(size: int) -> None:
     # measured: aligned .04 to .09, walls .17, .08 in the mean; drift .01 to .04
-    world = measure(make_depth("world"), 2, size, seed=77)
-    for family, row in world.items():
+    found = measure(make_depth("world"), 2, size, seed=77)
+    for family, row in found.items():
         assert row["aligned"] < (0.22 if family == WALLED else 0.15), family
         assert row["drift"] < 0.06, family
-    mean = sum(row["aligned"] for row in world.values()) / len(world)
+    mean = sum(row["aligned"] for row in found.values()) / len(found)
     assert mean < 0.1
     if size == 64:
         tiny = measure(make_depth("tiny"), 2, size, seed=77)

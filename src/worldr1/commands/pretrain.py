@@ -34,7 +34,7 @@ from worldr1.worlds.tiny.captions import TAGS, vocabulary
 
 Part = Literal["world-depth", "world-flow"]  # what needs no other stage
 Stage = Callable[[Path, Progress], dict[str, float]]
-_LARGER: tuple[WorldFrames, ...] = ("large_frames", "more_frames", "wall_frames", "last_frames")
+_LARGER: tuple[WorldFrames, ...] = ("large_frames", "more_frames", "wall_frames", "last_frames", "filmed_frames")
 
 
 def pretrain(

@@ -17,12 +17,13 @@ from torch import Tensor
 from worldr1.runtime import usable_cpus
 from worldr1.train.fit import FitConfig, save_atomically
 from worldr1.train.pretrain.config import PretrainConfig
+from worldr1.train.pretrain.few_frames import FramesConfig
 from worldr1.train.pretrain.flow_pairs import Pairs, render_pairs
-from worldr1.train.pretrain.world_frames import FramesConfig, render_frames
+from worldr1.train.pretrain.world_frames import render_frames
 from worldr1.worlds.tiny.corpus import render_corpus
 
 WorldFrames = Literal[
-    "world_frames", "large_frames", "more_frames", "wall_frames", "last_frames"
+    "world_frames", "large_frames", "more_frames", "wall_frames", "last_frames", "filmed_frames"
 ]  # settings of a `PretrainConfig`
 
 
@@ -74,10 +75,18 @@ class Stages:
         return loaded
 
     def world_frames(self, name: WorldFrames) -> tuple[Tensor, Tensor, Tensor]:
-        """Render the general worlds' frames of this setting once and keep them."""
+        """Render the general worlds' frames of this setting once and keep them.
+
+        Filmed worlds come with every second frame of the setting before, or families would be forgotten.
+        """
         config: FramesConfig = getattr(self.config, name)
         made: tuple[Tensor, Tensor, Tensor] = self._rendered(name, config.clips, partial(render_frames, config))
-        return made
+        if not config.filmed:
+            return made
+        video, depth_m, things = (
+            torch.cat([own, before[::2]]) for own, before in zip(made, self.world_frames("last_frames"), strict=True)
+        )
+        return video, depth_m, things
 
     def world_pairs(self) -> Pairs:
         """Render the general worlds' pairs of frames once and keep them."""

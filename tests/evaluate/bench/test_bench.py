@@ -21,10 +21,10 @@ from worldr1.evaluate.bench.bench import (
 from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import Judge, answer, combine_of
-from worldr1.evaluate.bench.stages import PATHS
 from worldr1.rewards.general import TYPICAL
 from worldr1.rewards.spec import spec_of
 from worldr1.types import Clip, Rollout, Score
+from worldr1.worlds.filmed import PATHS
 
 TINY = BenchConfig(scenes=2, cells=1, num_frames=9, size=24)
 

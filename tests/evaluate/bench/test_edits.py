@@ -13,8 +13,8 @@ from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.corruptions import changed_behind_screen, never_reappears, wrong_depth_drift
 from worldr1.evaluate.bench.hacks import frozen_background
 from worldr1.evaluate.bench.shown import render
-from worldr1.evaluate.bench.stages import PATHS, film, visible, world
 from worldr1.worlds.families.visibility import box_points, hidden_share, in_camera, in_picture
+from worldr1.worlds.filmed import PATHS, film, visible, world
 from worldr1.worlds.scene import Scene
 
 CONFIG = BenchConfig(scenes=8, num_frames=13, size=32)

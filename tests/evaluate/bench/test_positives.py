@@ -14,8 +14,8 @@ from worldr1.evaluate.bench.bench import clean_scene
 from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.positives import forward_motion
-from worldr1.evaluate.bench.stages import distance_to_focus, focus
 from worldr1.worlds.families.visibility import box_points, in_picture
+from worldr1.worlds.filmed import distance_to_focus, focus
 from worldr1.worlds.scene import Scene
 from worldr1.worlds.truth.contacts import pair_gaps
 from worldr1.worlds.truth.layout import layout

@@ -10,15 +10,16 @@ from functools import cache, partial
 import numpy as np
 from torch import Tensor
 
-from worldr1.evaluate.bench.catalogue import AMOUNTS, CASES, MIDDLE, STAGES, Case
+from worldr1.evaluate.bench.catalogue import AMOUNTS, CASES, MIDDLE, Case
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import JUDGES, Judge, answer
 from worldr1.evaluate.bench.shown import Shown, render
-from worldr1.evaluate.bench.stages import PATHS, film, world
 from worldr1.executor import run_local
 from worldr1.rewards.composite import counted
 from worldr1.types import Rollout
+from worldr1.worlds.filmed import PATHS, film, world
 from worldr1.worlds.scene import Scene
+from worldr1.worlds.stages import STAGES
 
 CLEAN = "clean"
 _SEEN = 0.1  # of the range of a colour: a pixel that differs by more in one of them looks different

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from worldr1.evaluate.bench.corruptions import SceneEdit, ramp
-from worldr1.evaluate.bench.stages import distance_to_focus, focus
+from worldr1.worlds.filmed import distance_to_focus, focus
 from worldr1.worlds.scene import Floats, Scene
 
 

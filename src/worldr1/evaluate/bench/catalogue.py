@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,15 +11,12 @@ from worldr1.evaluate.bench.corruptions import OBJECTS, SceneEdit
 from worldr1.evaluate.bench.hacks import CLIP_HACKS, SCENE_HACKS
 from worldr1.evaluate.bench.image_corruptions import IMAGE, ClipEdit
 from worldr1.evaluate.bench.positives import CLIP_POSITIVES, SCENE_POSITIVES
-from worldr1.evaluate.bench.screen import with_screen
-from worldr1.evaluate.bench.stages import PATHS, with_overlap, with_wall
-from worldr1.worlds.scene import Scene
+from worldr1.worlds.filmed import PATHS
 
 Kind = Literal["corruption", "hack", "positive"]
 
 AMOUNTS: Mapping[int, float] = {1: 0.5, 2: 1.0, 3: 1.6}  # of the severities
 MIDDLE = 2
-STAGES: Mapping[str, Callable[[Scene], Scene]] = {"wall": with_wall, "screen": with_screen, "overlap": with_overlap}
 _IN_VIEW = tuple(p for p in PATHS if p != "look away")
 _SIDEWAYS = ("orbit", "truck", "boom")
 _PATHS: Mapping[str, tuple[str, ...]] = {
@@ -51,7 +48,7 @@ class Case:
     paths: tuple[str, ...]  # camera paths on which it can be seen
     scene_edit: SceneEdit | None = None
     clip_edit: ClipEdit | None = None
-    stage: str = ""  # what is built into the clean scene as well, a key of `STAGES`
+    stage: str = ""  # what is built into the clean scene as well, a key of `worlds.stages.STAGES`
     held_out: bool = False
     movers: tuple[str, ...] = ()  # that an honest clip's prompt names
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from worldr1.evaluate.bench.screen import behind_screen
-from worldr1.evaluate.bench.stages import distance_to_focus, focus, target_of, visible
 from worldr1.worlds.added import add_body
 from worldr1.worlds.assets import COLOURS
 from worldr1.worlds.families.visibility import box_points, in_camera, in_picture
+from worldr1.worlds.filmed import distance_to_focus, focus, target_of, visible
 from worldr1.worlds.scene import STUFF, Body, Bools, Floats, Part, Scene
+from worldr1.worlds.screen import behind_screen
 
 SceneEdit = Callable[[Scene, np.random.Generator, float], Scene]
 

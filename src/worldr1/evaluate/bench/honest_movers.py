@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from worldr1.evaluate.bench.corruptions import move, ramp
-from worldr1.evaluate.bench.stages import distance_to_focus, focus, target_of
 from worldr1.worlds.assets import ASSETS, COLOURS
 from worldr1.worlds.families.split import FamilySpec
 from worldr1.worlds.families.stage import Stage, compose, yaw_rotation
 from worldr1.worlds.families.visibility import box_points, hidden_points, in_picture
+from worldr1.worlds.filmed import distance_to_focus, focus, target_of
 from worldr1.worlds.scene import STUFF, Floats, Scene
 from worldr1.worlds.truth.contacts import pair_gaps
 from worldr1.worlds.truth.layout import layout

@@ -12,7 +12,6 @@ from worldr1.estimators.registry import make_depth, make_flow
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.oracle import Oracle
 from worldr1.evaluate.bench.shown import Shown, render
-from worldr1.evaluate.bench.stages import PATHS, film, world
 from worldr1.rewards.classical.stream import measure_stream
 from worldr1.rewards.classical.terms import score_measured
 from worldr1.rewards.composite import WorldReward, aggregate
@@ -21,6 +20,7 @@ from worldr1.rewards.general import GENERAL, OF_OBJECTS, typical_of
 from worldr1.rewards.guards import floor_from, floor_guard, motion, sharpness, textured_motion
 from worldr1.rewards.stack import TERMS
 from worldr1.types import Clip, Prompt, Rollout, Score
+from worldr1.worlds.filmed import PATHS, film, world
 
 RewardFunction = Callable[[Sequence[Rollout | Clip]], list[Score]]
 Combine = Callable[[Mapping[str, float | None]], float | None]

@@ -12,10 +12,10 @@ from worldr1.evaluate.bench.corruptions import SceneEdit
 from worldr1.evaluate.bench.honest_movers import pedestrian, rigid_mover
 from worldr1.evaluate.bench.image_corruptions import ClipEdit
 from worldr1.evaluate.bench.shown import Shown
-from worldr1.evaluate.bench.stages import FOCAL_MM, distance_to_focus, focus
 from worldr1.worlds.assets.surfaces import untextured, with_surfaces
 from worldr1.worlds.camera import camera_track
 from worldr1.worlds.families.stage import turn, vec3
+from worldr1.worlds.filmed import FOCAL_MM, distance_to_focus, focus
 from worldr1.worlds.scene import Floats, Move, Scene
 
 _FASTER = 1.8

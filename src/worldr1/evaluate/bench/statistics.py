@@ -133,7 +133,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     """The numbers that a reward is held to, from rows of one judge.
 
     The threshold comes from the clean clips of the first half of the worlds; false alarms, and what is caught, are
-    those of the other half. Clean clips with something built in for a corruption's sake (`catalogue.STAGES`: a board
+    those of the other half. Clean clips with something built in for a corruption's sake (`worlds.stages`; a board
     across the picture is the hardest) set neither the threshold nor ``worst_clean``; theirs is ``worst_clean_staged``.
     """
     pairs = pairs_of(rows)

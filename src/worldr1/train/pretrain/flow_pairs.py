@@ -14,7 +14,8 @@ from torch.nn.functional import avg_pool2d, interpolate
 from worldr1.estimators.flow import DISFlow
 from worldr1.executor import run_local
 from worldr1.geometry.camera import pixel_grid, sample
-from worldr1.train.pretrain.world_frames import BARE, DIFFICULTIES, TURN_DEG, ZOOM, blocks, refilmed, turned
+from worldr1.train.pretrain.few_frames import BARE, DIFFICULTIES, TURN_DEG, ZOOM, refilmed, turned
+from worldr1.train.pretrain.world_frames import blocks
 from worldr1.worlds.assets.surfaces import untextured
 from worldr1.worlds.families import FAMILIES, scene_at
 from worldr1.worlds.render import WarpRenderer

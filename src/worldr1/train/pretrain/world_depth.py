@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ from worldr1.train.pretrain.estimators import small_depth_anything
 from worldr1.train.pretrain.walls import with_wall
 from worldr1.train.pretrain.world_frames import augment, canonical
 from worldr1.worlds.families import FAMILIES, scene_at
+from worldr1.worlds.filmed import PATHS, film, world
 from worldr1.worlds.render import WarpRenderer
 from worldr1.worlds.scene import Scene
 
 MEASURED_SEED = 4242  # of worlds that are not trained on
-WALLED = "walled landmarks"
+WALLED, FILMED = "walled landmarks", "filmed landmarks"
+KINDS = (*FAMILIES, WALLED, FILMED)
+_FILMED_FRAMES = 16  # as many as those of families have
 _SCALES = (1, 2, 4)  # pixels between which the error's slope is taken
 _THINGS = 3.0  # by how much objects, a small part of the picture, weigh more than the ground
 
@@ -106,7 +110,11 @@ def train_world_depth(
 
 
 def unseen(kind: str, clips: int, seed: int) -> list[Scene]:
-    """Scenes of a family, or of `WALLED`, every second one of a held-out combination."""
+    """Scenes of a family, or of `WALLED`, every second one of a held-out combination, or of `FILMED`: `worlds.filmed`,
+    along its paths in turn."""
+    if kind == FILMED:
+        bases = [world(seed, i, _FILMED_FRAMES) for i in range(clips)]
+        return [replace(base, camera=film(base, PATHS[i % len(PATHS)])) for i, base in enumerate(bases)]
     family = "landmarks" if kind == WALLED else kind
     scenes = [scene_at(family, seed, i, split="held_out" if i % 2 else "train") for i in range(clips)]
     if kind != WALLED:
@@ -117,14 +125,13 @@ def unseen(kind: str, clips: int, seed: int) -> list[Scene]:
 def measure(
     depth: Callable[[Tensor], Tensor], clips: int, size: int, seed: int = MEASURED_SEED
 ) -> dict[str, dict[str, float]]:
-    """How good a depth estimator is on unseen clips of each family, and of `WALLED`, half of them of held-out
-    combinations.
+    """How good a depth estimator is on `unseen` clips of each of `KINDS`.
 
     Mean absolute errors of log `canonical` depth where there is any nearer than `MAX_DEPTH_M`: ``error`` as it is,
     ``aligned`` with one scale per clip, and ``drift``, how far a frame's scale is from its clip's.
     """
     found = {}
-    for family in (*FAMILIES, WALLED):
+    for family in KINDS:
         scenes = unseen(family, clips, seed)
         out = WarpRenderer()(scenes, size, size)
         rows = []

@@ -1,4 +1,4 @@
-"""The clean worlds of the bench: resting objects, each seen along several camera paths that all show parallax."""
+"""Worlds of resting objects, each filmed along several camera paths that all show parallax: the bench's clean ones."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from worldr1.worlds.added import add_body, facing
-from worldr1.worlds.assets.parts import material
 from worldr1.worlds.camera import camera_track, look_at
 from worldr1.worlds.families import scene_at
 from worldr1.worlds.families.stage import distance_to_fit, vec3
 from worldr1.worlds.families.visibility import box_points, in_picture, picture_share
-from worldr1.worlds.scene import STUFF, Body, CameraTrack, Floats, Move, Part, Scene
+from worldr1.worlds.scene import CameraTrack, Floats, Move, Scene
 from worldr1.worlds.tiny.families import FOV_DEG
 
 _SENSOR_MM = 36.0
 FOCAL_MM = _SENSOR_MM / 2 / float(np.tan(np.radians(FOV_DEG) / 2))  # what rewards assume of a video of unknown camera
 _LEAST_OBJECTS = 2
 _LEAST_SHARE = 0.1  # of the picture's width, of an object that may be edited
-_WALL_SLATS = 14
 
 # metres are shares of the distance to what is looked at
 _MOVES: Mapping[str, tuple[tuple[str, float, float, float], ...]] = {
@@ -103,49 +100,3 @@ def target_of(scene: Scene, rng: np.random.Generator) -> int:
     """One of the two largest objects in view; raises as `visible` does."""
     seen = visible(scene)
     return seen[int(rng.integers(min(2, len(seen))))]
-
-
-def _axes(scene: Scene) -> tuple[Floats, Floats, float]:
-    """Horizontal directions away from the first camera and to its right, and the distance to the focus."""
-    away = focus(scene) - scene.camera.c2w[0, :3, 3]
-    distance = float(np.linalg.norm(away))
-    away = np.array([away[0], away[1], 0.0]) / np.hypot(away[0], away[1])
-    return away, np.array([away[1], -away[0], 0.0]), distance
-
-
-def with_wall(scene: Scene) -> Scene:
-    """A brick wall of upright slats behind the objects, so that a wall can bend."""
-    away, right, distance = _axes(scene)
-    middle = focus(scene) + 0.55 * distance * away
-    width, height = 1.7 * distance / _WALL_SLATS, 0.75 * distance
-    surface = material("brown", "brick", repeat_m=0.12 * distance)
-    for slat in range(_WALL_SLATS):
-        at = middle + (slat - (_WALL_SLATS - 1) / 2) * width * right
-        # turn about: shared texture coordinates would make every slat alike
-        part = Part("box", (width / 2, 0.02 * distance, height / 2), replace(surface, colour=_tint(slat)))
-        place = np.tile([at[0], at[1], height / 2], (scene.num_frames, 1))
-        scene = add_body(scene, Body((part,), STUFF), place, facing(away, scene.num_frames))
-    return scene
-
-
-def _tint(slat: int) -> tuple[float, float, float]:
-    level = 0.45 + 0.3 * ((slat * 5) % _WALL_SLATS) / _WALL_SLATS
-    return (level, 0.6 * level, 0.45 * level)
-
-
-def with_overlap(scene: Scene) -> Scene:
-    """The second largest object stands behind the largest one, partly hidden by it.
-
-    Raises ``ValueError`` where fewer than two objects are in view.
-    """
-    near, far = visible(scene, 2)[:2]
-    eye = scene.camera.c2w[scene.num_frames // 2, :3, 3]
-    before = box_points(scene, near)[0].mean(0)
-    away = (before - eye) * [1, 1, 0]
-    side = np.array([away[1], -away[0], 0.0]) / np.hypot(away[0], away[1])
-    gap = 0.75 * (max(scene.objects[near].size_m[:2]) + max(scene.objects[far].size_m[:2]))
-    place = before + gap * away / np.hypot(away[0], away[1]) + 0.3 * max(scene.objects[near].size_m[:2]) * side
-    offset = (place - box_points(scene, far)[0].mean(0)) * [1, 1, 0]
-    position = scene.position_m.copy()
-    position[:, scene.bodies_of(far)] += offset
-    return replace(scene, position_m=position)

@@ -6,10 +6,10 @@ from itertools import product
 
 import numpy as np
 
-from worldr1.evaluate.bench.stages import visible
 from worldr1.worlds.added import add_body, facing
 from worldr1.worlds.assets.parts import material
 from worldr1.worlds.families.visibility import box_points, hidden_points, in_picture
+from worldr1.worlds.filmed import visible
 from worldr1.worlds.scene import STUFF, Body, Part, Scene
 
 _DISTANCES = (0.55, 0.42, 0.32, 0.24)  # of the object's; the nearer the board, the faster it passes
