@@ -66,6 +66,29 @@ def test_a_camera_that_jumps_to_and_fro() -> None:
     assert parts(stream(accelerating))["smoothness"] == 1
 
 
+def uneven(motion: tuple[float, ...], seconds: tuple[float, ...]) -> list[Pair]:
+    """A pan with the given motion and duration of the steps, in turn."""
+    way = [motion[i % len(motion)] for i in range(9)]
+    lasts = [seconds[i % len(seconds)] for i in range(9)]
+    return [
+        replace(p, motion=(m, 0.0, 0.0, 0.0), spread=m, seconds=s) for p, m, s in zip(steps(), way, lasts, strict=True)
+    ]
+
+
+def test_a_camera_is_as_smooth_as_it_is_in_time() -> None:
+    def smoothness(motion: tuple[float, ...], seconds: tuple[float, ...]) -> float:
+        value = parts(stream(uneven(motion, seconds)))["smoothness"]
+        assert value is not None
+        return value
+
+    assert smoothness((0.01, 0.03), (0.04, 0.12)) == 1  # the same speed
+    assert smoothness((0.01, 0.01), (0.04, 0.12)) < 0.3  # as much way in a third of the time
+    assert smoothness((0.01, 0.03), (0.04, 0.04)) < 0.3
+    # a clock of milliseconds at 30 frames a second changes nothing
+    assert smoothness((0.01, 0.02), (0.033, 0.034)) == smoothness((0.01, 0.02), (0.0333, 0.0333))
+    assert smoothness((0.01, 0.03), (0.0, 0.1)) < 0.3  # times that tell nothing
+
+
 def test_flicker_but_not_a_drift() -> None:
     flickering = [replace(p, gain=0.1 * (-1) ** i) for i, p in enumerate(steps())]
     value = parts(stream(flickering))["photometric"]

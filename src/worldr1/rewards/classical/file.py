@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worldr1.estimators.matching import Matcher
-from worldr1.rewards.classical.stream import Measured, join, measure_stream
+from worldr1.rewards.classical.stream import Measured, join, measure_stream, timed
 from worldr1.video import Header, iter_frames, read_header
 
 WINDOWS, WINDOW_FRAMES = 8, 48
@@ -35,13 +35,13 @@ def measure_file(path: str | Path, header: Header | None = None, matcher: Matche
     `video.read_frames` does."""
     header = header or read_header(path)
     parts: list[Measured] = []
-    times: list[float] = []
     for start, frames in _windows(path, header):
         first_two = list(islice(frames, 2))
         if len(first_two) < 2:  # the header promised more than is there
             continue
-        timed = _keeping_times(chain(first_two, frames), times)
-        parts.append(measure_stream(timed, matcher, start))
+        times: list[float] = []
+        measured = measure_stream(_keeping_times(chain(first_two, frames), times), matcher, start)
+        parts.append(timed(measured, times, start))
     if not parts:
         raise ValueError(f"{path}: damaged, the frames that its header promises are not there; download it again")
     measured = join(parts)

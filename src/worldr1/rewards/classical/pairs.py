@@ -49,6 +49,7 @@ class Pair:
     gain: float  # median log ratio of brightness along the matches
     residual: float  # mean absolute colour change along the matches, the gain taken out
     broken: Array  # [GRID, GRID] bool: textured cells that follow no rigid motion
+    seconds: float | None = None  # from the first to the second, where the frames' times are known
 
 
 def view(index: int, rgb: npt.NDArray[np.uint8], matcher: Matcher) -> View:

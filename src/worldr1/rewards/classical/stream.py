@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -72,6 +72,12 @@ def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: Matcher | N
     if count < 2:
         raise ValueError("a video needs at least two frames to be checked")
     return Measured(count, tuple(pairs), dark / count, frozen / (count - 1), untextured)
+
+
+def timed(measured: Measured, times_s: Sequence[float], start: int = 0) -> Measured:
+    """With the seconds of every pair; ``times_s`` are those of the frames from number ``start`` on."""
+    pairs = (replace(p, seconds=times_s[p.second - start] - times_s[p.first - start]) for p in measured.pairs)
+    return replace(measured, pairs=tuple(pairs))
 
 
 def join(parts: Sequence[Measured]) -> Measured:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ _PARALLAX_SATURATION = 4e-4  # of the diagonal: .2 px at 480 x 270
 # at gap 1: real footage .80 to 1, the same wobbling all over .17 to .21, wobbling in the middle .60 to .78.
 _WOBBLE, _RIGID = 0.3, 0.7
 _USUAL_JERK, _JERK_SCALE = 0.35, 0.35  # hand-held footage has up to .25
+_UNEVEN = 1.25  # longest over shortest step; below, times are rounded to a file's clock
 _FLICKER_SCALE = 0.04  # of log brightness; real footage has up to .008
 _CUT = 0.6  # of the usual share of matches
 # of too few steps to tell: 15 honest ones had .40 to .64, cuts to another scene .05 at most
@@ -63,14 +65,32 @@ def _trust(pair: Pair) -> float:
 def smoothness(measured: Measured) -> Answer:
     """exp(−(j − .35)⁺/.35), j the median change of the picture's motion between steps relative to its length.
 
-    A camera has mass: frames in the wrong order make it jump to and fro, although every pair is rigid.
+    A camera has mass: frames in the wrong order make it jump to and fro, although every pair is rigid. Where frames
+    are shown for unequal times, motion is what it would be in the usual one.
     """
-    steps = measured.at_gap(1)
+    steps = _at_even_times(measured.at_gap(1))
     jumps = [math.dist(a.motion, b.motion) for a, b in consecutive(steps)]
     if len(jumps) < _LEAST_STEPS - 1:
         return None, _FEW_STEPS
     jerk = float(np.median(jumps)) / (float(np.mean([p.spread for p in steps])) + 5e-4)
     return math.exp(-max(0.0, jerk - _USUAL_JERK) / _JERK_SCALE), ""
+
+
+def _at_even_times(steps: Sequence[Pair]) -> Sequence[Pair]:
+    """Steps with the motion of the median step's duration; unchanged where all last about as long or times are unknown.
+
+    Their mean spread stays that of the whole way in the whole time: one short step must not make all seem long.
+    """
+    seconds = [p.seconds for p in steps if p.seconds is not None and p.seconds > 0]
+    if len(seconds) < max(1, len(steps)) or max(seconds) <= _UNEVEN * min(seconds):
+        return steps
+    usual = float(np.median(seconds))
+    spread = sum(p.spread for p in steps) / sum(seconds) * usual
+    even = []
+    for p, s in zip(steps, seconds, strict=True):
+        x, y, growth, roll = (m * usual / s for m in p.motion)
+        even.append(replace(p, motion=(x, y, growth, roll), spread=spread))
+    return even
 
 
 def photometric(measured: Measured) -> Answer:
