@@ -160,3 +160,22 @@ def test_too_few_worlds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "24 or more" in capsys.readouterr().err
     assert main(["validate-reward"]) == 2
     assert "did you mean validate-rewards?" in capsys.readouterr().err
+
+
+def test_what_is_asked_for_beside_quick_counts(tmp_path: Path) -> None:
+    assert main(["validate-rewards", "--quick", "--scenes", "3", "--out", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "validation.json").read_text())
+    assert result["bench"]["scenes"] == 3
+    assert (result["bench"]["size"], result["bench"]["cells"]) == (QUICK.size, QUICK.cells)
+    again = tmp_path / "again"
+    assert main([*result["command"].split()[1:], "--out", str(again)]) == 0
+    assert json.loads((again / "validation.json").read_text()) == result
+
+
+def test_a_seed_below_0_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["validate-rewards", "--quick", "--seed", "-1", "--out", str(out)]) == 2
+    assert "seed -1 makes no worlds; use 0 or more" in capsys.readouterr().err
+    assert not out.exists()

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from worldr1.estimators.cache import Cached, key_of
+from worldr1.estimators.depth import TransformersDepth
+from worldr1.estimators.registry import make_depth
 
 
 class Counting:
@@ -116,3 +118,42 @@ def test_flow_of_clips_is_kept_by_clip_and_guess(tmp_path: Path) -> None:
         torch.testing.assert_close(cached.both_ways(video[order], *(g[:, order] for g in around)), want[:, order])
     assert inner.rows == 9
     assert not hasattr(Cached(Counting(), "pairs", tmp_path), "both_ways")
+
+
+def test_entries_that_another_process_removes_are_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = Cached(Counting(), "double", tmp_path, max_bytes=5000)
+    x = torch.arange(3000.0).view(3, 1000)
+    cached(x[:1])
+    (there,) = tmp_path.iterdir()
+    found = Path.glob
+
+    def stale(folder: Path, pattern: str) -> list[Path]:
+        return [tmp_path / "gone.safetensors", *found(folder, pattern)]
+
+    monkeypatch.setattr(Path, "glob", stale)
+    torch.testing.assert_close(cached(x[1:]), 2 * x[1:])  # evicts
+    assert not there.exists()
+    torch.testing.assert_close(Cached(Counting(), "double", tmp_path)(x), 2 * x)
+
+
+def test_weights_that_were_saved_again_are_not_answered_for_by_the_old_ones(tmp_path: Path) -> None:
+    answers = tmp_path / "answers"
+    depth = TransformersDepth()
+    frames = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    model = tmp_path / "model"
+    depth.model.save_pretrained(model)
+    before = make_depth(str(model), answers)(frames)
+    torch.testing.assert_close(make_depth(str(model), answers)(frames), before)
+    assert len(list(answers.iterdir())) == 1  # the same weights are the same model
+    with torch.no_grad():
+        for weight in depth.model.parameters():
+            weight.mul_(1.1)
+    depth.model.save_pretrained(model)  # files of the same names and sizes
+    assert not torch.allclose(make_depth(str(model), answers)(frames), before, atol=1e-3)
+
+
+def test_what_needs_gradients_gets_them_and_is_not_kept(tmp_path: Path) -> None:
+    x = torch.ones(2, 3, requires_grad=True)
+    (slope,) = torch.autograd.grad(Cached(Counting(), "double", tmp_path)(x).sum(), x)
+    torch.testing.assert_close(slope, torch.full((2, 3), 2.0))
+    assert not list(tmp_path.iterdir())

@@ -315,8 +315,8 @@ class ValidateRewards:
 
     out: Path = Path("runs/validate-rewards")
     """Where the tables go."""
-    scenes: int = 40
-    """How many worlds."""
+    scenes: Annotated[int | None, arg(metavar="INT")] = None
+    """How many worlds; 40 by default, 6 with --quick."""
     cells: Annotated[int | None, arg(metavar="INT")] = None
     """In how many worlds and paths each case is shown, at each of its severities; 12 by default."""
     outer_cells: Annotated[int | None, arg(metavar="INT")] = None
@@ -337,7 +337,8 @@ class ValidateRewards:
     flow: Annotated[str | None, arg(metavar="NAME")] = None
     """Its flow: dis, dis_shifted, raft_small, raft_large, or the packaged network (world), the default."""
     quick: Flag = False
-    """Six worlds of 48 pixels, two cells a case, none at the outer severities: minutes of two cores, wide intervals."""
+    """Six worlds of 48 pixels, two cells a case, none at the outer severities: minutes of two cores, wide intervals.
+    What is asked for beside it counts."""
     attack: Flag = False
     """Also optimise against each reward, and see what it likes best."""
     seed: int = 0

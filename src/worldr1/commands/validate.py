@@ -34,9 +34,10 @@ def run_validate(arguments: Arguments) -> None:
     names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
     if arguments.stack == "tiny" and (arguments.depth or arguments.flow):
         raise ValueError("--depth and --flow are for --stack general; the tiny stack has its own estimators")
-    config = QUICK if arguments.quick else BenchConfig(scenes=arguments.scenes, size=SIZES[arguments.stack])
+    config = QUICK if arguments.quick else BenchConfig(size=SIZES[arguments.stack])
     config = replace(
         config,
+        scenes=config.scenes if arguments.scenes is None else arguments.scenes,
         seed=arguments.seed,
         stack=arguments.stack,
         depth=arguments.depth or config.depth,
@@ -95,7 +96,7 @@ def _loads(option: str, name: str | None, make: Callable[[str], object]) -> None
 
 
 def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) -> str:
-    size = [*(["--quick"] if arguments.quick else [f"--scenes {config.scenes}"]), f"--cells {config.cells}"]
+    size = [*(["--quick"] if arguments.quick else []), f"--scenes {config.scenes}", f"--cells {config.cells}"]
     size += [] if config.outer_cells is None else [f"--outer-cells {config.outer_cells}"]
     size.append(f"--size {config.size}")
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])

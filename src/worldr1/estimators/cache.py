@@ -23,6 +23,19 @@ def key_of(model: str, inputs: tuple[Tensor, ...]) -> str:
     return digest.hexdigest()
 
 
+def state_of(folder: str) -> str:
+    """SHA-256 of the names, sizes and times of a folder's files, by which weights that were saved again are others; ""
+    where there is no such folder."""
+    root = Path(folder)
+    if not root.is_dir():
+        return ""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        stat = path.stat()
+        digest.update(f"|{path.relative_to(root)}|{stat.st_size}|{stat.st_mtime_ns}|".encode())
+    return digest.hexdigest()
+
+
 class Cached:
     """An estimator that looks in a folder first.
 
@@ -31,7 +44,7 @@ class Cached:
     ``both_ways`` (flow of clips ``[b, f, 3, h, w]``, around a guess) where the estimator has one. ``model`` must name
     the weights and settings: another name never finds this one's entries. Entries are written under a temporary
     name, then renamed, so any number of processes may share the folder; an unreadable one is computed again. When
-    the folder exceeds ``max_bytes`` the least recently used entries go.
+    the folder exceeds ``max_bytes`` the least recently used entries go. What needs gradients is not kept.
     """
 
     def __init__(
@@ -45,10 +58,12 @@ class Cached:
         if hasattr(estimator, "both_ways"):
             self.both_ways = self._both_ways
         folder.mkdir(parents=True, exist_ok=True)
-        self._bytes = sum(p.stat().st_size for p in folder.glob("*.safetensors"))
+        self._bytes = sum(stat.st_size for _, stat in self._entries())
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The estimator's answer to ``inputs``, which share their first axis."""
+        if torch.is_grad_enabled() and any(x.requires_grad for x in inputs):
+            return self.estimator(*inputs)
         if self.clipwise:
             whole = self._rows([key_of(self.model, inputs)], lambda _: self.estimator(*inputs)[None])
             return whole[0].to(inputs[0].device)
@@ -96,10 +111,19 @@ class Cached:
         self._bytes += os.path.getsize(temporary)
         os.replace(temporary, self._path(key))
 
+    def _entries(self) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        for path in self.folder.glob("*.safetensors"):
+            try:
+                found.append((path, path.stat()))
+            except FileNotFoundError:  # another process has removed it meanwhile
+                continue
+        return found
+
     def _evict(self) -> None:
         if self._bytes <= self.max_bytes:
             return
-        entries = [(p, p.stat()) for p in self.folder.glob("*.safetensors")]
+        entries = self._entries()
         entries.sort(key=lambda e: e[1].st_mtime_ns)
         self._bytes = sum(s.st_size for _, s in entries)
         for path, stat in entries:

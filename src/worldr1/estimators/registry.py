@@ -197,6 +197,6 @@ def make_judge(name: str, device: str = "cpu") -> Judge:
 def _kept(estimator: Any, model: str, cache: Path | None) -> Any:
     if cache is None:
         return estimator
-    from worldr1.estimators.cache import Cached
+    from worldr1.estimators.cache import Cached, state_of
 
-    return Cached(estimator, f"{model}:{_REVISION}", cache)
+    return Cached(estimator, f"{model}:{_REVISION}:{state_of(model.partition(':')[2])}", cache)

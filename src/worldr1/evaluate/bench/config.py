@@ -32,6 +32,8 @@ class BenchConfig:
     stack: Stack = "general"  # terms for any footage, or those that the tiny preset trains with
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed} makes no worlds; use 0 or more")
         if self.scenes < 2 or self.cells < 1:
             raise ValueError(f"{self.scenes} scenes and {self.cells} cells; use at least 2 scenes and 1 cell a case")
         if self.outer_cells is not None and not 0 <= self.outer_cells <= self.cells:
