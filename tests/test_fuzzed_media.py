@@ -131,6 +131,8 @@ def check(folder: Path, count: int, capfd: Capture) -> list[int]:
     paths = fuzzed(folder, count)
     capfd.readouterr()
     statuses = [outcome(p, capfd) for p in paths]
+    # a transport stream does not say how long it is
+    assert all(s == 2 for p, s in zip(paths, statuses, strict=True) if "truncated" in p.name and p.suffix != ".ts")
     again = paths[:: max(1, count // 12)]
     assert [outcome(p, capfd) for p in again] == statuses[:: max(1, count // 12)]
     return statuses
@@ -139,14 +141,14 @@ def check(folder: Path, count: int, capfd: Capture) -> list[int]:
 @pytest.mark.timeout(300)
 def test_damaged_files(tmp_path: Path, capfd: Capture) -> None:
     statuses = check(tmp_path, 36, capfd)
-    assert statuses.count(2) >= 18
+    assert statuses.count(2) >= 26
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_many_damaged_files(tmp_path: Path, capfd: Capture) -> None:
     statuses = check(tmp_path, 216, capfd)
-    assert statuses.count(2) >= 108
+    assert statuses.count(2) >= 160
 
 
 def other_files(folder: Path) -> list[Path]:

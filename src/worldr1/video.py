@@ -7,8 +7,8 @@ import itertools
 import math
 import os
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from worldr1.media_end import is_cut_off
 from worldr1.types import Clip
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffixes that `write_video` knows
@@ -52,8 +53,8 @@ def read_frames(path: str | Path, *, short_side: int | None = None, max_frames: 
 
     Frames whose shorter side exceeds ``short_side`` pixels are downscaled to it while reading. Turns of 90°
     in the file's metadata are applied. Raises ``ValueError`` that names the file and what to do about it: missing,
-    a directory, empty, unreadable, damaged, without video, one frame, more than ``max_frames``, wrong shape, values
-    that are not finite or outside [0, 1].
+    a directory, empty, unreadable, damaged, cut off where that can be told, without video, one frame, more than
+    ``max_frames``, wrong shape, values that are not finite or outside [0, 1].
     """
     path = _checked(path)
     frames: list[npt.NDArray[Any]] = []
@@ -75,6 +76,7 @@ class Header:
     size: tuple[int, int]  # (h, w), turned upright
     fps: float
     num_frames: int | None  # None where only decoding tells
+    notes: Mapping[str, str] = field(default_factory=dict)  # what reading it leaves out or cannot tell
 
 
 def read_header(path: str | Path) -> Header:
@@ -89,7 +91,22 @@ def read_header(path: str | Path) -> Header:
     with av.open(os.path.abspath(path)) as container:
         stream = container.streams.video[0]
         seconds = (container.duration or 0) / av.time_base
-        return Header((size[0], size[1]), fps, stream.frames or round(seconds * fps) or None)
+        num_frames = stream.frames or round(seconds * fps) or None
+        notes = _notes(next(container.decode(stream)))
+        if is_cut_off(path, container.format.name) is None:
+            notes["end"] = f"whether its end is missing cannot be told from this file ({container.format.name})"
+        return Header((size[0], size[1]), fps, num_frames, notes)
+
+
+def _notes(frame: av.VideoFrame) -> dict[str, str]:
+    """What `_upright` leaves out of a frame."""
+    notes = {}
+    if frame.rotation % 90:
+        notes["rotation"] = f"the file asks for a turn of about {frame.rotation}°; only multiples of 90° are applied"
+    has_alpha = any(c.is_alpha for c in frame.format.components)
+    if has_alpha and (frame.to_ndarray(format="rgba")[..., 3] < 255).any():
+        notes["alpha"] = "its transparency is left out: the colours beneath are measured"
+    return notes
 
 
 def iter_frames(path: str | Path, start_s: float = 0.0) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
@@ -169,8 +186,8 @@ def _decode_array(path: Path, start_s: float) -> Iterator[Decoded]:
 def _upright(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     """RGB ``[h, w, 3]`` of a decoded frame, turned as its metadata asks where that is a multiple of 90°."""
     rgb = frame.to_ndarray(format="rgb24")
-    quarters = frame.rotation / 90
-    return np.ascontiguousarray(np.rot90(rgb, int(quarters))) if quarters == int(quarters) else rgb
+    quarters, rest = divmod(frame.rotation, 90)
+    return rgb if rest else np.ascontiguousarray(np.rot90(rgb, quarters))
 
 
 def _decode_container(path: Path, start_s: float) -> Iterator[Decoded]:
@@ -178,6 +195,8 @@ def _decode_container(path: Path, start_s: float) -> Iterator[Decoded]:
     try:
         # an absolute path is no protocol, whatever the file is called
         with av.open(os.path.abspath(path), options={"protocol_whitelist": "file"}) as container:
+            if not start_s and is_cut_off(path, container.format.name):
+                raise ValueError(f"{path}: cut off, the file ends before its video does; write or download it again")
             if not container.streams.video:
                 raise ValueError(f"{path}: no video in this file, only other streams; name a video file")
             stream = container.streams.video[0]
