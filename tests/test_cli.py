@@ -240,7 +240,7 @@ def test_score_refuses_bad_files(tmp_path: Path, refused: Refused, monkeypatch: 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("scoring began")
 
-    monkeypatch.setattr("worldr1.commands.score.make_reward", never)
+    monkeypatch.setattr("worldr1.commands.score.load_backend", never)
     good = tmp_path / "good.mp4"
     write_video(torch.rand(3, 3, 32, 32), 8.0, good)
     (tmp_path / "empty.mp4").touch()

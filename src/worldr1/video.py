@@ -63,7 +63,7 @@ def read_frames(path: str | Path, *, short_side: int | None = None, max_frames: 
         if len(frames) == max_frames:
             raise ValueError(f"{path}: more than {max_frames} frames; cut the video into shorter ones")
         size, fps = (frame.shape[0], frame.shape[1]), rate
-        frames.append(_shrink(frame, short_side))
+        frames.append(shrunk(frame, short_side))
     if len(frames) < 2:
         raise ValueError(f"{path}: only one frame; a video needs at least two")
     return Frames(np.stack(frames), fps, size)
@@ -118,6 +118,11 @@ def iter_frames(path: str | Path, start_s: float = 0.0) -> Iterator[tuple[npt.ND
         yield frame if frame.dtype == np.uint8 else (frame * 255).round().astype(np.uint8), time_s
 
 
+def shown_path(path: str | Path) -> str:
+    """A path as text that can be printed and written, whatever bytes are in it."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _checked(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
@@ -131,7 +136,8 @@ def _checked(path: str | Path) -> Path:
     return path
 
 
-def _shrink(frame: npt.NDArray[Any], short_side: int | None) -> npt.NDArray[Any]:
+def shrunk(frame: npt.NDArray[Any], short_side: int | None) -> npt.NDArray[Any]:
+    """A frame ``[h, w, c]`` whose shorter side has at most ``short_side`` pixels."""
     height, width = frame.shape[:2]
     if short_side is None or min(height, width) <= short_side:
         return frame

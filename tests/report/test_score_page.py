@@ -14,6 +14,7 @@ import torch
 
 from worldr1.report.score_page import ScoredVideo, render, worst_step, write_score_page
 from worldr1.report.score_pictures import data_uri, depth_strip, heat_strip, side_by_side, tracks
+from worldr1.rewards.classical.file import MeasuredFile
 from worldr1.rewards.classical.pairs import GRID, Pair
 from worldr1.rewards.classical.stream import Measured
 from worldr1.types import Score
@@ -45,7 +46,8 @@ def scored(tmp_path: Path) -> ScoredVideo:
     np.save(path, sliding())
     score = Score(0.5, {"epipolar": 0.9, "parallax": None}, {"parallax": "<none> was found", "length": "8 windows"})
     measured = Measured(10, tuple(steps()), 0.0, 0.0, 0)
-    return ScoredVideo(path, Header((120, 160), 8.0, 10), score, 10, 1.25, measured)
+    times = {i: i**2 / 10 for i in range(10)}  # ever slower, whatever the header says
+    return ScoredVideo(path, Header((120, 160), 8.0, 10), score, 10, 1.25, MeasuredFile(measured, 10, 1.25, times))
 
 
 def test_the_page_is_offline_and_escaped(scored: ScoredVideo) -> None:
@@ -64,7 +66,7 @@ def test_the_page_is_offline_and_escaped(scored: ScoredVideo) -> None:
 
 
 def test_a_learned_backend_shows_depth(scored: ScoredVideo) -> None:
-    learned = replace(scored, measured=None)
+    learned = replace(scored, measured=None)  # as where nothing was matched
     html = render([learned], [lambda frames: frames.mean(1) + 1])
     assert "Estimated depth" in html
     assert "The worst moment" not in html
@@ -97,6 +99,26 @@ def test_the_worst_step_is_found_and_named(changes: dict[str, float], words: str
     assert (worst[0].first, worst[0].second) == (5, 6)
     assert re.search(words, worst[1])
     assert worst_step(Measured(10, (), 0.0, 0.0, 9)) is None
+
+
+def test_nothing_stands_out_of_an_honest_video(scored: ScoredVideo) -> None:
+    worst = worst_step(Measured(10, tuple(steps()), 0.0, 0.0, 0))
+    assert worst is not None
+    assert worst[1] == ""
+    html = render([scored], [None])
+    assert "No moment stands out" in html
+    assert "The weakest step: frames 0 and 1, 0.00 s." in html
+    assert "brightness changes" not in html
+
+
+def test_the_worst_moment_is_at_the_time_of_its_frame(scored: ScoredVideo) -> None:
+    assert scored.measured is not None
+    pairs = steps()
+    pairs[6] = replace(pairs[6], inliers=0.3)
+    broken = replace(scored.measured, measured=Measured(10, tuple(pairs), 0.0, 0.0, 0))
+    html = render([replace(scored, measured=broken)], [None])
+    assert "The worst moment" in html
+    assert "Frames 6 and 7, 3.60 s: 72%" in html
 
 
 def test_heat_is_where_cells_break() -> None:

@@ -32,10 +32,11 @@ from worldr1.rewards.evidence import Evidence, gather_evidence
 from worldr1.rewards.guards import continuity_guard, motion, picture_guard, saturation, texture, textured_motion
 from worldr1.rewards.held_out_view import held_out_view, held_out_view_term
 from worldr1.rewards.missing import missing_objects
-from worldr1.rewards.parallax import parallax_seen_term
+from worldr1.rewards.parallax import parallax_seen_term, parallax_term
 from worldr1.rewards.photometric import photometric_term
 from worldr1.rewards.pose_divergence import pose_divergence_term
 from worldr1.rewards.reappearance import reappearance, reappearance_term
+from worldr1.rewards.spec import evaluate
 from worldr1.rewards.term import Term
 from worldr1.rewards.volume import covered, volume_term
 from worldr1.types import CameraPath, Prompt
@@ -225,6 +226,15 @@ def test_exact_evidence_of_honest_clips_scores_high(name: str) -> None:
     assert min(numbers(parallax_seen_term, clips(name))) > 0.5
     assert min(numbers(continuity_guard, clips(name))) > 0.9
     assert min(numbers(picture_guard, clips(name))) == 1
+
+
+@pytest.mark.parametrize("term", [parallax_seen_term, parallax_term])
+def test_a_prompt_without_travel_owes_no_parallax(term: Term) -> None:
+    """The text may say so without naming a path of the camera."""
+    pan = clips("pan")
+    for travels, told in ((False, False), (True, True)):
+        asked = replace(pan, prompts=tuple(Prompt("a pan", facts={"travels": travels}) for _ in pan.prompts))
+        assert evaluate("parallax", term, asked).applicable.tolist() == [told] * len(pan.prompts)
 
 
 @pytest.mark.parametrize("name", ["zoom", "pan", "still"])

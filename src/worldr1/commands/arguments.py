@@ -216,16 +216,22 @@ class Score:
     """The videos (one or more)."""
     prompt: Annotated[str | None, arg(metavar="TEXT")] = None
     """What the videos were asked to show. Its camera words are used, in free wording: "a slow push in", "the camera
-    orbits left", "locked-off shot". Where they ask for no translation, no parallax is asked for."""
-    backend: Annotated[str, arg(metavar="auto|classical|tiny|NAME")] = "auto"
-    """What measures. classical: matched features, no weights, any size and length; of more than 600 frames, 8 windows
-    of 48. tiny: the packaged depth network, at 128 pixels, up to 257 frames; from 128 pixels on with the classical
-    terms beside it. NAME: the same with any depth model of transformers, by hub id or directory. auto takes classical
-    where the short side has at least 128 pixels or there are more than 257 frames, else tiny."""
+    orbits left", "locked-off shot". Where they ask for no translation, no parallax is asked for, whatever the
+    backend."""
+    backend: Annotated[str, arg(metavar="auto|classical|tiny|world|NAME")] = "auto"
+    """What measures; every backend has terms of its own. classical: matched features, no weights, any size and length,
+    a second or two a clip; of more than 600 frames, 8 windows of 48. world: all terms of the general reward, which
+    worldr1 validate-rewards puts to the test on rendered worlds, on the packaged networks, at 128 pixels on the short
+    side; slow: about half a minute of one core for a clip of 17 frames. NAME: the same terms on other depth: vggt,
+    moge, depth-anything-3, or any depth model of transformers by hub id or directory. tiny: the terms that the tiny
+    model trains with, made for its clips. The networks see at most 81 frames at once; of more, 4 windows of 25. auto
+    takes tiny for clips of at most 64 x 64 pixels, as the tiny model makes them, and classical for all others: of real
+    footage that tells broken from whole most often."""
     json: Flag = False
     """Print JSON instead of a table; "seconds" is the length of the video."""
     report: Annotated[Path | None, arg(metavar="FILE.html")] = None
-    """Also write an offline page that shows where and when: heat maps, curves, tracks, the worst moment, depth."""
+    """Also write an offline page that shows where and when, by matched features whatever the backend: heat maps,
+    curves, tracks, the worst moment; and depth, where a network measures it."""
 
 
 @dataclass(frozen=True)

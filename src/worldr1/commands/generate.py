@@ -18,7 +18,8 @@ from safetensors import SafetensorError
 from worldr1.commands.arguments import Generate as Arguments
 from worldr1.commands.best_of import Judge
 from worldr1.commands.requests import Request, requests_of
-from worldr1.commands.score import LEAST_SIDE, prompt_for
+from worldr1.commands.score_backends import LEAST_SIDE
+from worldr1.commands.score_prompt import prompt_for
 from worldr1.commands.settings import Settings, settings_of
 from worldr1.plan import GENERATION, Job, available_memory, check_memory, make_plan
 from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory

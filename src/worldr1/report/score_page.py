@@ -13,14 +13,17 @@ from torch import Tensor
 from worldr1.report import charts
 from worldr1.report.score_pictures import depth_strip, heat_strip, side_by_side, tracks
 from worldr1.report.template import load_template
-from worldr1.rewards.classical.file import pick_frames
+from worldr1.rewards.classical.file import MeasuredFile, pick_frames
 from worldr1.rewards.classical.pairs import Pair
 from worldr1.rewards.classical.stream import Measured
 from worldr1.types import Score
-from worldr1.video import Header, write_atomically
+from worldr1.video import Header, shown_path, write_atomically
 
 STRIP, TRACKED = 8, 12  # frames of the strip, and of the tracks around the worst moment
 _FLICKER = 0.2  # of log brightness in a step: as bad as a step of which nothing is rigid
+# from 0 to 1, how bad a step is that stands out: honest real footage had at most .34 (.46 as a bus drove through the
+# picture), a warp in the middle of it .39 and more, cuts and flicker over .9
+_STANDS_OUT = 0.35
 
 Depth = Callable[[Tensor], Tensor]  # frames [n, 3, h, w] in [0, 1] to metres [n, h, w]
 
@@ -34,7 +37,7 @@ class ScoredVideo:
     score: Score
     num_frames: int
     seconds: float
-    measured: Measured | None  # None where only a learned backend looked
+    measured: MeasuredFile | None  # matched features; the page has to be shown them
 
 
 def write_score_page(videos: Sequence[ScoredVideo], depths: Sequence[Depth | None], path: Path) -> None:
@@ -53,7 +56,8 @@ def render(videos: Sequence[ScoredVideo], depths: Sequence[Depth | None]) -> str
 
 
 def worst_step(measured: Measured) -> tuple[Pair, str] | None:
-    """The pair of the shortest gap that speaks most against one world, and how; ``None`` without pairs."""
+    """The pair of the shortest gap that speaks most against one world, and how, which is nothing where no pair stands
+    out; ``None`` without pairs."""
     steps = measured.at_gap(1) or list(measured.pairs)
     if not steps:
         return None
@@ -69,13 +73,14 @@ def worst_step(measured: Measured) -> tuple[Pair, str] | None:
         ]
 
     pair = max(steps, key=lambda p: max(reasons(p))[0])
-    return pair, max(reasons(pair))[1]
+    how_bad, what = max(reasons(pair))
+    return pair, what if how_bad > _STANDS_OUT else ""
 
 
 def _video(video: ScoredVideo, depth: Depth | None) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "name": video.path.name,
-        "path": str(video.path),
+        "name": shown_path(video.path.name),
+        "path": shown_path(video.path),
         "score": "–" if video.score.value is None else f"{video.score.value:.3f}",
         "rows": [
             {"term": term, "value": value, "note": video.score.notes.get(term, "")}
@@ -91,28 +96,29 @@ def _video(video: ScoredVideo, depth: Depth | None) -> dict[str, Any]:
         "tracks": "",
         "depth": "",
     }
-    pairs = list(video.measured.pairs) if video.measured is not None else []
+    measured = video.measured.measured if video.measured is not None else None
+    pairs = list(measured.pairs) if measured is not None else []
     last = pairs[-1].second if pairs else video.num_frames - 1
     numbers = sorted({p.first for p in pairs}) or list(range(last + 1))
     strip = [numbers[i] for i in np.linspace(0, len(numbers) - 1, min(STRIP, len(numbers))).round().astype(int)]
-    worst = worst_step(video.measured) if video.measured is not None else None
+    worst = worst_step(measured) if measured is not None else None
     around: list[int] = []
     if worst is not None:
         start = max(numbers[0], worst[0].first - TRACKED // 2)
         around = [i for i in range(start, start + TRACKED) if i <= last]
     ends = [worst[0].first, worst[0].second] if worst is not None else []
     frames = pick_frames(video.path, video.header, {*strip, *around, *ends})
-    if worst is not None and all(i in frames for i in ends):
+    if worst is not None and video.measured is not None and all(i in frames for i in ends):
         pair, what = worst
-        when = f"frames {pair.first} and {pair.second}, {pair.first / video.header.fps:.2f} s: {what}"
+        when = f"frames {pair.first} and {pair.second}, {video.measured.times_s[pair.first]:.2f} s"
         picture = side_by_side(frames[pair.first], frames[pair.second])
-        shown["worst"] = {"what": when, "picture": picture.png, "caption": picture.caption}
+        shown["worst"] = {"when": when, "what": what, "picture": picture.png, "caption": picture.caption}
         shown["tracks"] = tracks([frames[i] for i in around if i in frames])
     present = {i: frames[i] for i in strip if i in frames}
     shown["strip"] = heat_strip(present, pairs) if present else ""
     shown["depth"] = depth_strip(list(present.values()), depth) if depth is not None and present else ""
-    if video.measured is not None:
-        shown["charts"] = _charts(video.measured)
+    if measured is not None:
+        shown["charts"] = _charts(measured)
     return shown
 
 

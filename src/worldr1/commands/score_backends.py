@@ -1,0 +1,94 @@
+"""The backends of `worldr1 score`: which one a video gets, and what it measures with."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+import httpx2
+import torch
+from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
+from worldr1.estimators.depth import PACKAGED, WORLD
+from worldr1.estimators.registry import DEPTH
+from worldr1.rewards.composite import WorldReward
+from worldr1.rewards.general import make_general_reward
+from worldr1.rewards.guards import Floor
+from worldr1.rewards.stack import make_reward
+
+# The networks are made for pictures of this size, and the general reward is validated at it.
+SHORT_SIDE = 128
+# What the tiny model makes is this small: of 12 of its worlds and the same ones broken, its own terms told all,
+# classical terms 5 at 64 pixels and 2 at 32. Of two real clips with eight corruptions each, 72 pixels high, classical
+# told 15 of 16, tiny 13; 128 pixels high 16 and 13. The general terms shut the gate on the hand-held one of them.
+TINY_SIDE = 64
+LEAST_SIDE = 16  # pixels; fewer leave the estimators no pattern to match
+
+# Nobody's base model is known here, so the floors only tell a picture from none: a black or uniform clip has
+# sharpness 0 and a frozen one motion 0, while rendered clips of 32 pixels have at least .03 and .008.
+FLOORS = {"sharpness": Floor(default=0.004), "motion": Floor(default=0.005)}  # of motion: pixels a frame
+
+_OWN = ("auto", "classical")
+_HUB_SECONDS = 10.0  # to wait for an answer
+
+
+def choose_backend(asked: str, height: int, width: int) -> str:
+    """What ``auto`` stands for: tiny for clips as small as the tiny model's, classical for all others."""
+    if asked != "auto":
+        return asked
+    return "tiny" if max(height, width) <= TINY_SIDE else "classical"
+
+
+def check_backend(name: str) -> None:
+    """Raise ``ValueError`` for what is no backend, no folder and no hub id, suggesting the nearest name."""
+    names = [*_OWN, *DEPTH]
+    if name in names or Path(name).is_dir():
+        return
+    if "/" not in name:
+        close = get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(names)}, a folder or a hub id"
+        raise ValueError(f"unknown backend {name!r}; {hint}")
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1:
+        raise ValueError(f"--backend {name}: no such folder; use classical, tiny, world, a folder or a hub id")
+
+
+def load_backend(name: str) -> WorldReward:
+    """The tiny model's terms (``tiny``), or those for any footage on depth of this name, on the GPU where there is one.
+
+    Raises ``ValueError`` with the cause where the network cannot be loaded.
+    """
+    if not (PACKAGED.is_dir() and WORLD.is_dir()):
+        raise ValueError(f"the packaged depth networks are missing ({PACKAGED.parent}); install worldr1 again")
+    if name == "tiny":
+        return _on_gpu(make_reward(FLOORS["sharpness"], FLOORS["motion"], with_prompt=False))
+    if name not in DEPTH and not Path(name).is_dir():
+        _check_hub(name)
+    try:
+        return _on_gpu(make_general_reward(name, floors=FLOORS))
+    except (OSError, ValueError, ImportError, httpx2.HTTPError) as error:
+        raise ValueError(f"--backend {name}: {error}; classical, tiny and world need nothing else") from error
+
+
+def _check_hub(name: str) -> None:
+    """Ask the hub about a model once: loading one retries for half a minute, and then does not say why."""
+    if isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(name, timeout=_HUB_SECONDS)
+    except RepositoryNotFoundError as error:
+        raise ValueError(f"--backend {name}: the hub has no such model, or you may not read it") from error
+    except HfHubHTTPError as error:
+        raise ValueError(f"--backend {name}: the hub refused it: {error}") from error
+    except (httpx2.HTTPError, OSError) as error:
+        cause = str(error) or type(error).__name__
+        raise ValueError(f"--backend {name}: the hub cannot be reached ({cause}); use a folder") from error
+
+
+def _on_gpu(reward: WorldReward) -> WorldReward:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for part in (reward.depth, reward.flow):
+        model = getattr(part, "model", None)
+        if isinstance(model, torch.nn.Module):
+            model.to(device)
+    return reward
