@@ -96,7 +96,7 @@ def test_the_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch, error: Exception
 
 
 def test_a_backend_that_lacks_its_package_is_one_line() -> None:
-    with pytest.raises(ValueError, match="--backend moge: this depth backend needs the package 'moge"):
+    with pytest.raises(ValueError, match="--backend moge: this backend needs the package 'moge"):
         load_backend("moge")
 
 
