@@ -19,7 +19,7 @@ from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.flow_network import WorldFlow
 from worldr1.estimators.multiview import DepthAnything3Depth, MoGeDepth, VGGTDepth
 from worldr1.estimators.raft import RAFTFlow
-from worldr1.estimators.registry import make_depth, make_features, make_flow
+from worldr1.estimators.registry import make_depth, make_features, make_flow, make_segments
 
 
 def test_names_make_what_they_name(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_names_make_what_they_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "name", "hint"),
     [(make_depth, "tini", "'tiny'"), (make_flow, "raft", "raft_"),
-     (make_features, "dino", "hub id"), (make_depth, "xyz", "hub id")],
+     (make_features, "dino", "hub id"), (make_segments, "sam2", "hub id"), (make_depth, "xyz", "hub id")],
 )  # fmt: skip
 def test_unknown_names_are_refused_with_a_hint(make: Callable[[str], Any], name: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):

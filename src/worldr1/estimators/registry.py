@@ -194,6 +194,15 @@ def make_judge(name: str, device: str = "cpu") -> Judge:
     return TransformersJudge(name, device=device)
 
 
+def make_segments(name: str) -> Callable[..., Tensor]:
+    """Ids of objects from a SAM 2 model's folder or hub id; raises as `make_depth` does."""
+    if not _is_model(name):
+        raise _unknown("segment", name, {"facebook/sam2.1-hiera-tiny": dict}, hub=True)
+    from worldr1.estimators.segments_sam2 import Sam2Segments
+
+    return Sam2Segments(name)
+
+
 def _kept(estimator: Any, model: str, cache: Path | None) -> Any:
     if cache is None:
         return estimator
