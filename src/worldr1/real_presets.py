@@ -29,6 +29,7 @@ _WEIGHTS = {
     "photometric": TermWeight(0.5),
     "detail": TermWeight(0.5),
     "sfm": TermWeight(0.5, geometric=True),  # of honest clips too some register hardly any frame
+    "volume": TermWeight(0.5, geometric=True),  # estimated depth changes an object's size by as much as pumping does
     "semantic": TermWeight(0.5, floor=0.05),
     "parallax": TermWeight(0.2, floor=0.1, geometric=True),
 }

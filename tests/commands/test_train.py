@@ -36,6 +36,8 @@ def test_the_command_is_recorded_without_defaults_and_place() -> None:
         (Train("tiny", camera="pycolmap"), "--camera is for published models"),
         (Train("wan-1.3b", camera="colmap"), "unknown camera estimator 'colmap'; use pycolmap"),
         (Train("wan-1.3b", camera="pycolmap", reward_stack="packaged"), "packaged stack has no camera"),
+        (Train("tiny", segments="some/sam2"), "--segments is for published models"),
+        (Train("wan-1.3b", segments="some/sam2", reward_stack="packaged"), "packaged stack has no segments"),
         (Train("demo", dry_run=True), "worldr1 train wan-1.3b --dry-run"),
         (Train("debug", algorithm="grop"), "grpo"),
         (Train("debug", rewards="ray", algorithm="reward_gradient"), "reward_gradient backpropagates"),

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor
 from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config, Dinov2Model
 
+from estimators.sam2 import save_sam2
 from vision_language import save_llava
 from worldr1.estimators.perceptual import FeatureDistance
+from worldr1.estimators.segments_sam2 import Sam2Segments
+from worldr1.real_presets import weights_of
 from worldr1.rewards.downscaled import Downscaled
 from worldr1.rewards.general import GENERAL
 from worldr1.rewards.published import STACKS, Part, RewardStack, describe_stack, get_stack
@@ -118,6 +121,23 @@ def test_a_learned_camera_is_a_second_opinion_and_no_term() -> None:
     assert "sfm" in term_names(get_stack("default", camera="pycolmap"))
     with pytest.raises(ValueError, match="pycolmap, vggt, depth-anything-3"):
         get_stack("default", camera="colmap")
+
+
+def test_objects_are_a_part_with_a_term_and_a_licence(stack: RewardStack, tmp_path: Path) -> None:
+    named = get_stack("default", segments="facebook/sam2.1-hiera-tiny")
+    assert named.commercial
+    assert "segments: facebook/sam2.1-hiera-tiny, licence apache-2.0" in describe_stack(named)
+    assert "volume" not in term_names(stack)
+    save_sam2(tmp_path)
+    chosen = replace(stack, segments=own(tmp_path), judge=None, features=None)
+    reward = make_real_reward(chosen, LEVEL)
+    networks = load_networks(chosen)
+    assert isinstance(networks.segments, Sam2Segments)
+    networks.segments.points, networks.segments.looks = 2, 1  # for speed
+    score = reward([Rollout(PROMPTS[0], clip(0), ())])[0]
+    assert list(score.parts) == term_names(chosen)
+    assert "volume" in weights_of(chosen)
+    assert score.notes["volume"] == "no whole object is seen from different sides"  # there are segments, all empty
 
 
 def test_the_level_is_the_mean_of_the_clips_and_the_judges_answers(stack: RewardStack) -> None:

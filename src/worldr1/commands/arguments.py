@@ -101,6 +101,8 @@ class Train:
     camera: Annotated[str | None, arg(metavar="NAME")] = None
     """A second opinion on the camera: pycolmap, structure from motion (needs the extra colmap; seconds a clip), vggt or
     depth-anything-3; none by default."""
+    segments: Annotated[str | None, arg(metavar="DIR|HUB")] = None
+    """A SAM 2 model that finds objects, for the volume term and for objects that come back; none by default."""
     dry_run: Flag = False
     """Only print the plan: parameters, tokens, memory by part, evaluations, hours. Downloads no weights."""
     devices: int = 1

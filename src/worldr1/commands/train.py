@@ -37,6 +37,7 @@ _REAL_ONLY = (
     "depth_model",
     "judge",
     "camera",
+    "segments",
 )
 
 
@@ -78,7 +79,7 @@ def _train_published(arguments: Train) -> int:
         preset = replace(preset, train=replace(preset.train, algorithm=make_algorithm(arguments.algorithm)))
     preset = replace(preset, train=_scored(preset.train, arguments))
     chosen = arguments.reward_stack or preset.stack.name
-    stack = get_stack(chosen, arguments.depth_model, arguments.judge, arguments.camera)
+    stack = get_stack(chosen, arguments.depth_model, arguments.judge, arguments.camera, arguments.segments)
     preset = with_stack(preset, stack)
     model = arguments.model or preset.hub
     if arguments.dry_run:

@@ -31,6 +31,7 @@ class RewardStack:
     features: Part | None = None  # perceptual distance in the held-out view; also lpips
     judge: Part | None = None  # whether the prompt is followed; slow
     camera: Part | None = None  # a second opinion on the camera: structure from motion, or a network; slow
+    segments: Part | None = None  # objects, for the volume term and whole objects that come back; slow
     short_side: int = 256  # pixels that clips are shown at
     general: bool = True  # the terms for any footage; else those that the tiny model trains with
 
@@ -56,6 +57,9 @@ JUDGES = (
     Part("Qwen/Qwen2.5-VL-7B-Instruct", "apache-2.0", True),
     Part("HuggingFaceTB/SmolVLM2-2.2B-Instruct", "apache-2.0", True),
 )
+
+# proposal for --segments
+SAM2 = Part("facebook/sam2.1-hiera-tiny", "apache-2.0", True)
 
 # its wheel also holds parts of CHOLMOD that are under the GPL: free to use, not to build into a closed program
 PYCOLMAP = Part("pycolmap", "bsd-3-clause", True, "structure from motion on SIFT, no weights; worldr1[colmap]")
@@ -102,12 +106,18 @@ STACKS: dict[str, RewardStack] = {
 }
 
 
-def get_stack(name: str, depth: str | None = None, judge: str | None = None, camera: str | None = None) -> RewardStack:
-    """A stack by name, with another depth network, a judge (hub id, folder, or URL#MODEL of an endpoint) or a second
-    opinion on the camera (a name of `CAMERAS`).
+def get_stack(
+    name: str,
+    depth: str | None = None,
+    judge: str | None = None,
+    camera: str | None = None,
+    segments: str | None = None,
+) -> RewardStack:
+    """A stack by name, with another depth network, a judge (hub id, folder, or URL#MODEL of an endpoint), a second
+    opinion on the camera (a name of `CAMERAS`) or a SAM 2 model that finds objects (hub id or folder).
 
-    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge or a camera beside the packaged
-    terms.
+    Raises ``ValueError`` for an unknown name, suggesting the nearest, and for a judge, a camera or objects beside the
+    packaged terms.
     """
     if name not in STACKS:
         close = get_close_matches(name, STACKS, n=1)
@@ -127,6 +137,12 @@ def get_stack(name: str, depth: str | None = None, judge: str | None = None, cam
         if camera not in CAMERAS:
             raise ValueError(f"unknown camera estimator {camera!r}; use one of {', '.join(CAMERAS)}")
         stack = replace(stack, camera=CAMERAS[camera])
+    if segments is not None:
+        if not stack.general:
+            raise ValueError(
+                f"the {name} stack has no segments; use --segments with --reward-stack default or research"
+            )
+        stack = replace(stack, segments=SAM2 if segments == SAM2.model else Part(segments, OWN, False))
     return stack
 
 

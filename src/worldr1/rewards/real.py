@@ -10,13 +10,13 @@ from typing import Any
 import torch
 
 from worldr1.estimators.judge import Judge
-from worldr1.estimators.registry import make_camera, make_depth, make_flow, make_judge, make_perceptual
+from worldr1.estimators.registry import make_camera, make_depth, make_flow, make_judge, make_perceptual, make_segments
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.downscaled import Downscaled, shrink, shrink_clip
-from worldr1.rewards.evidence import DepthEstimator, FlowEstimator
-from worldr1.rewards.general import GENERAL, typical_of
+from worldr1.rewards.evidence import DepthEstimator, FlowEstimator, SegmentEstimator
+from worldr1.rewards.general import GENERAL, OF_OBJECTS, typical_of
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
 from worldr1.rewards.published import Part, RewardStack
 from worldr1.rewards.semantic import calibrate, semantic
@@ -42,6 +42,7 @@ class Networks:
     perceptual: Perceptual | None
     judge: Judge | None
     camera: CameraEstimator | None
+    segments: SegmentEstimator | None
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ def load_networks(stack: RewardStack) -> Networks:
     perceptual = _load(stack, "features", make_perceptual) if stack.features else None
     judge = _load(stack, "judge", lambda m: make_judge(m, device)) if stack.judge else None
     camera = _load(stack, "camera", make_camera) if stack.camera else None
-    for part in (depth, flow, perceptual):
+    segments = _load(stack, "segments", make_segments) if stack.segments else None
+    for part in (depth, flow, perceptual, segments):
         model = getattr(part, "model", None)
         if isinstance(model, torch.nn.Module):
             model.to(device)
-    return Networks(depth, flow, perceptual, judge, camera)
+    return Networks(depth, flow, perceptual, judge, camera, segments)
 
 
 def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
@@ -91,13 +93,16 @@ def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
 def term_names(stack: RewardStack) -> list[str]:
     """The terms that the reward of a stack has."""
     added = [name for name, there in (("semantic", stack.judge is not None), ("sfm", stack.reconstructs)) if there]
-    return [*(GENERAL if stack.general else TERMS), *added, *MEASURES]
+    objects = OF_OBJECTS if stack.segments else ()
+    return [*(GENERAL if stack.general else TERMS), *objects, *added, *MEASURES]
 
 
 def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
     """The reward of a stack with its guards' floors at the base model's level; raises as `load_networks` does."""
     networks = load_networks(stack)
     terms: dict[str, Term] = dict(GENERAL if stack.general else TERMS)
+    if networks.segments is not None:
+        terms |= OF_OBJECTS
     if networks.perceptual is not None:
         terms["held_out_view"] = held_out_view(networks.perceptual)
     if networks.judge is not None:
@@ -110,6 +115,7 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
         terms,
         networks.depth,
         networks.flow,
+        networks.segments,
         refine_camera=stack.general,
         camera=networks.camera,
         both_hands=stack.general,
