@@ -160,7 +160,7 @@ def test_the_gate_abstains_where_a_fixed_camera_is_asked_for(bench: Bench) -> No
     for rollout, score in zip(bench.rollouts, bench.clean_scores(), strict=True):
         if rollout.prompt.facts["camera"] == FIXED:
             assert score.parts["parallax"] is None
-            assert "fixed camera" in score.notes["parallax"]
+            assert "does not travel" in score.notes["parallax"]
         else:
             assert part(score, "parallax") > 0.1
 

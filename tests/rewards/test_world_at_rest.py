@@ -117,8 +117,9 @@ def test_a_camera_that_jumps_or_trembles_is_not_steady_one_that_brakes_is() -> N
 
 def test_the_gate_is_not_asked_of_a_prompt_for_a_camera_on_the_spot() -> None:
     spot = CameraPath(torch.eye(4).repeat(FRAMES, 1, 1), torch.eye(3).repeat(FRAMES, 1, 1))
-    asked = spec.evaluate("parallax", parallax_seen_term, replace(clip("pan"), prompts=[Prompt("pan", spot)]))
-    assert not asked.applicable.any()
-    assert asked.reason_of(0) == spec.SPECS["parallax"].reason
+    for prompt in (Prompt("pan", spot), Prompt("pan", facts={"travels": False})):
+        asked = spec.evaluate("parallax", parallax_seen_term, replace(clip("pan"), prompts=[prompt]))
+        assert not asked.applicable.any()
+        assert asked.reason_of(0) == spec.SPECS["parallax"].reason
     assert float(spec.evaluate("parallax", parallax_seen_term, clip("pan")).values) < 0.05
     assert value(parallax_seen_term, "orbit") == 1

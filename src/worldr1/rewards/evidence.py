@@ -103,12 +103,12 @@ class Evidence:
         return torch.tensor(still, device=self.video.device)
 
     def on_the_spot(self) -> Tensor:
-        """Which prompts ``[b]`` ask for a camera that only turns, or not even that, by their fact or by their path."""
-        said = [p is not None and p.facts.get("travels") is False for p in self.prompts]
+        """Which prompts ``[b]`` ask for a camera that only turns, or not even that, by their facts or their path."""
         asked = [None if p is None else p.camera for p in self.prompts]
         far = [None if c is None else (c.c2w[:, :3, 3] - c.c2w[:1, :3, 3]).norm(dim=-1).max() for c in asked]
-        stays = [a or (m is not None and float(m) < _SPOT_M) for a, m in zip(said, far, strict=True)]
-        return self.still_camera() | torch.tensor(stays, device=self.video.device)
+        spot = [m is not None and float(m) < _SPOT_M for m in far]
+        stays = [p is not None and p.facts.get("travels") is False for p in self.prompts]
+        return self.still_camera() | torch.tensor([stays, spot], device=self.video.device).any(0)
 
     def at_rest(self) -> Tensor:
         """Which prompts ``[b]`` say what moves by itself, and that it is nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from worldr1.evaluate.bench.stages import PATHS
 
 from worldr1.evaluate.bench import bench, judges
 from worldr1.evaluate.bench.bench import CLEAN, Row, clean_scene, run_named
@@ -14,7 +15,6 @@ from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.judges import JUDGES, answer, combine_of
 from worldr1.evaluate.bench.shown import render
-from worldr1.evaluate.bench.stages import PATHS
 from worldr1.rewards.classical.terms import TERMS as CLASSICAL
 from worldr1.rewards.general import GENERAL, OF_OBJECTS
 from worldr1.rewards.stack import TERMS

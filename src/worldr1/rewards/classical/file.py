@@ -41,13 +41,10 @@ def measure_file(path: str | Path, header: Header | None = None, matcher: Matche
         first_two = list(islice(frames, 2))
         if len(first_two) < 2:  # the header promised more than is there
             continue
-        shown: dict[int, float] = {}
-        measured = measure_stream(_keeping_times(chain(first_two, frames), start, shown), matcher, start)
-        parts.append(timed(measured, list(shown.values()), start))
-        times |= shown
+        parts.append(measure_stream(_keeping_times(chain(first_two, frames), start, times), matcher, start))
     if not parts:
         raise ValueError(f"{path}: damaged, the frames that its header promises are not there; download it again")
-    measured = join(parts)
+    measured = timed(join(parts), times)
     if not _is_long(header, LONG):
         return MeasuredFile(measured, len(times), length_s(list(times.values())), times)
     assert header.num_frames is not None

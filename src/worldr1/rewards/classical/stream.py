@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,9 +74,9 @@ def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: Matcher | N
     return Measured(count, tuple(pairs), dark / count, frozen / (count - 1), untextured)
 
 
-def timed(measured: Measured, times_s: Sequence[float], start: int = 0) -> Measured:
-    """With the seconds of every pair; ``times_s`` are those of the frames from number ``start`` on."""
-    pairs = (replace(p, seconds=times_s[p.second - start] - times_s[p.first - start]) for p in measured.pairs)
+def timed(measured: Measured, times_s: Mapping[int, float]) -> Measured:
+    """With the seconds of every pair; ``times_s`` says when each frame is shown, by its number."""
+    pairs = (replace(p, seconds=times_s[p.second] - times_s[p.first]) for p in measured.pairs)
     return replace(measured, pairs=tuple(pairs))
 
 
