@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from worldr1.evaluate.bench.stages import PATHS
 
 from worldr1.evaluate.bench import bench, judges
 from worldr1.evaluate.bench.bench import CLEAN, Row, clean_scene, run_named
@@ -18,6 +17,7 @@ from worldr1.evaluate.bench.shown import render
 from worldr1.rewards.classical.terms import TERMS as CLASSICAL
 from worldr1.rewards.general import GENERAL, OF_OBJECTS
 from worldr1.rewards.stack import TERMS
+from worldr1.worlds.filmed import PATHS
 
 TINY = BenchConfig(scenes=2, cells=2, outer_cells=0, num_frames=8, size=40, stack="tiny")
 GENERAL_TERMS = GENERAL.keys() | {"sharpness", "motion"}
