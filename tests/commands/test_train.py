@@ -34,7 +34,7 @@ def test_the_command_is_recorded_without_defaults_and_place() -> None:
         (Train("tiny", reward_stack="research"), "--reward-stack is for published models"),
         (Train("wan-1.3b", reward_stack="reserch"), "did you mean 'research'"),
         (Train("tiny", camera="pycolmap"), "--camera is for published models"),
-        (Train("wan-1.3b", camera="colmap"), "unknown camera estimator 'colmap'; use pycolmap"),
+        (Train("wan-1.3b", camera="colmap"), "unknown camera estimator 'colmap'; use one of pycolmap"),
         (Train("wan-1.3b", camera="pycolmap", reward_stack="packaged"), "packaged stack has no camera"),
         (Train("tiny", segments="some/sam2"), "--segments is for published models"),
         (Train("wan-1.3b", segments="some/sam2", reward_stack="packaged"), "packaged stack has no segments"),

@@ -17,7 +17,7 @@ from worldr1.train.pretrain.package import MAX_PACKAGED_BYTES, install
 def test_all_stages_and_a_rerun(tmp_path: Path) -> None:
     quiet = Console(quiet=True)
     measured = pretrain(DEBUG, tmp_path, "cpu", quiet)
-    assert {"codec", "depth", "tagger", "inspector", "held_out_depth", "world_depth", "more_depth", "world_flow"} <= {
+    assert {"codec", "depth", "tagger", "inspector", "held_out_depth", "world_depth", "filmed_depth", "world_flow"} <= {
         k for k, v in measured.items() if v
     }
     weights = tmp_path / "weights"
@@ -36,7 +36,7 @@ def test_all_stages_and_a_rerun(tmp_path: Path) -> None:
 
 def test_general_worlds_alone(tmp_path: Path) -> None:
     measured = pretrain(DEBUG, tmp_path, "cpu", Console(quiet=True), only="world-depth")
-    assert set(measured) == {"world_depth", "large_depth", "more_depth", "wall_depth", "last_depth"}
+    assert set(measured) == {f"{stage}_depth" for stage in ("world", "large", "more", "wall", "last", "filmed")}
     assert [p.name for p in (tmp_path / "weights").iterdir() if p.is_dir()] == ["world-depth"]
     frames = torch.rand(2, 3, 64, 64)
     assert TransformersDepth(tmp_path / "weights" / "world-depth", WORLD_SIDE)(frames).shape == (2, 64, 64)

@@ -94,18 +94,18 @@ DEBUG = PretrainConfig(
     tagger=_SHORT,
     inspector=_SHORT,
     held_out_depth=_SHORT,
-    world_frames=FramesConfig(clips=12, frames=2, measured=2),
+    world_frames=FramesConfig(clips=12, frames=2, measured=1),
     world_depth=_SHORT,
-    large_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=21, every_second="landmarks", measured=1),
+    large_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=21, every_second="landmarks", measured=0),
     large_depth=_SHORT,
-    more_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=31, every_second="landmarks", measured=1),
+    more_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=31, every_second="landmarks", measured=0),
     more_depth=_SHORT,
     wall_frames=FramesConfig(
-        clips=4, frames=2, size=WORLD_SIDE, seed=41, every_second="landmarks", walls=0.6, measured=1
+        clips=4, frames=2, size=WORLD_SIDE, seed=41, every_second="landmarks", walls=0.6, measured=0
     ),
     wall_depth=_SHORT,
     last_frames=FramesConfig(
-        clips=4, frames=2, size=WORLD_SIDE, seed=51, every_second="landmarks", walls=0.3, measured=1
+        clips=4, frames=2, size=WORLD_SIDE, seed=51, every_second="landmarks", walls=0.3, measured=0
     ),
     last_depth=_SHORT,
     filmed_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=70001, filmed=True, measured=1),

@@ -39,7 +39,7 @@ class FramesConfig:
     every_second: str | None = None  # family of every second clip; the others take turns in the rest
     walls: float = 0.0  # share of the clips that a wall or a board is built into
     filmed: bool = False  # not families' own clips but `worlds.filmed`, along its paths in turn
-    measured: int = 16  # clips of each family, of another seed, that the network is measured on
+    measured: int = 16  # clips of each family, of another seed, that the network is measured on; 0: it is not
 
 
 def few_frames(config: FramesConfig, index: int) -> Scene:

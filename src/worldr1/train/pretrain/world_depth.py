@@ -81,7 +81,7 @@ def train_world_depth(
 
     With ``side``, for the second stage, the network is shown frames of that many pixels: every second batch is halved
     in height and width and enlarged again, so that small clips are seen as well, and objects weigh more. Returns what
-    `measure` finds on ``clips`` clips of each family.
+    `measure` finds on ``clips`` clips of each kind, nothing with 0.
     """
     estimator = TransformersDepth(model, side)
     device = model.device
@@ -105,7 +105,7 @@ def train_world_depth(
     model.to(memory_format=torch.channels_last)  # another third
     fit(model, loss, len(frames), config, directory, is_matrix=is_matrix, progress=progress)
     model.to(memory_format=torch.contiguous_format)
-    found = measure(estimator, clips, frames.shape[1])
+    found = measure(estimator, clips, frames.shape[1]) if clips else {}
     return {f"{family} {name}": value for family, row in found.items() for name, value in row.items()}
 
 
