@@ -20,6 +20,10 @@ from worldr1.evaluate.bench.table import checks, markdown
 from worldr1.rewards.composite import aggregate
 
 
+def _told(value: float | None) -> str:
+    return "no score" if value is None else f"{value:.3f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", type=Path)
@@ -50,7 +54,7 @@ def main() -> None:
                 print(f"  {case}: {middle['value']:.3f} of {middle['pairs']}")
         for p in pairs_of(r for r in rows if r.judge == judge):
             if CASES[p.case].kind == "corruption" and not p.won:
-                print(f"  lost: world {p.world}, {p.case} {p.severity}: {p.clean:.3f} against {p.broken:.3f}")
+                print(f"  lost: world {p.world}, {p.case} {p.severity}: {_told(p.clean)} against {_told(p.broken)}")
         for case in (c for c, told in found["cases"].items() if told["kind"] == "positive"):
             clips = sum(r.judge == judge and r.case == case for r in rows)
             print(f"  {case}: false alarms {found['cases'][case]['false_alarms']:.3f} of {clips}")

@@ -33,7 +33,7 @@ from worldr1.rewards.differentiable import DifferentiableWorldReward
 from worldr1.rewards.stack import make_reward
 from worldr1.runtime import usable_cpus
 from worldr1.train.distributed import ALONE, Processes
-from worldr1.train.fit import save_atomically, write_text_atomically
+from worldr1.train.fit import check_same_settings, save_atomically, write_text_atomically
 from worldr1.train.launch import join, on_every_core
 from worldr1.train.loop import train
 from worldr1.train.monitor import HackMonitor
@@ -87,8 +87,7 @@ class Run:
     def _check_config(self) -> None:
         """Write the resolved configuration, or refuse a folder that holds another run."""
         path, text = self.out / "config.json", json.dumps(asdict(self.preset), indent=2)
-        if path.exists() and path.read_text() != text:
-            raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
+        check_same_settings(path, text, "a run")
         if not path.exists():
             write_text_atomically(text, path)
 

@@ -14,6 +14,7 @@ import torch
 from worldr1 import __version__
 from worldr1.evaluate.metrics import compare
 from worldr1.evaluate.published import measure_clips, watch
+from worldr1.geometry.rigid import rotation_angle_deg
 from worldr1.plan import available_memory, check_memory, make_plan
 from worldr1.policies.card import is_known, write_card
 from worldr1.policies.diffusers_policy import DiffusersPolicy
@@ -23,7 +24,7 @@ from worldr1.policies.registry import open_pipeline, open_policy, policy_class, 
 from worldr1.real_presets import RealPreset
 from worldr1.rewards.real import level_of, load_networks, make_real_reward
 from worldr1.train.distributed import ALONE, Processes
-from worldr1.train.fit import write_text_atomically
+from worldr1.train.fit import check_same_settings, write_text_atomically
 from worldr1.train.launch import join
 from worldr1.train.loop import train
 from worldr1.train.metrics import Row
@@ -38,18 +39,22 @@ OnHack = Literal["stop", "warn"]
 GUARDS = {"motion": 0.9, "sharpness": 0.9}  # of the base model's own level
 _EVAL_SEED, _HELD_OUT_PROMPTS = 90_000_000, 1  # the prompts' own seed: training's are written from another
 _NUM_WATCHED = 8  # prompts that the monitor looks at
-_LEAST_TRAVEL_M = 0.01
+_LEAST_TRAVEL_M, _LEAST_TURN_DEG = 0.01, 1.0
 _SCORE = "reward"
 
 
 def mark_still(prompt: Prompt) -> Prompt:
-    """The prompt, with ``camera: fixed`` among its facts where its camera does not travel and owes no parallax."""
+    """The prompt, with ``travels: False`` among its facts where its camera stays and owes no parallax, and with
+    ``camera: fixed`` where it does not turn either, so that no view changes but by a zoom."""
     if prompt.camera is None:
         return prompt
-    centres = prompt.camera.c2w[:, :3, 3]
+    R, centres = prompt.camera.c2w[:, :3, :3], prompt.camera.c2w[:, :3, 3]
     if float((centres - centres[:1]).norm(dim=-1).max()) > _LEAST_TRAVEL_M:
         return prompt
-    return replace(prompt, facts={**prompt.facts, "camera": "fixed"})
+    facts = {**prompt.facts, "travels": False}
+    if float(rotation_angle_deg(R[:1].mT @ R).max()) < _LEAST_TURN_DEG:
+        facts["camera"] = "fixed"
+    return replace(prompt, facts=facts)
 
 
 class RealRun:
@@ -90,9 +95,7 @@ class RealRun:
         return json.dumps({"model": self.model, **asdict(self.preset)}, indent=2)
 
     def _check_config(self) -> None:
-        path = self.out / "config.json"
-        if path.exists() and path.read_text() != self._config():
-            raise ValueError(f"{self.out} holds a run with other settings; choose another --out or delete it")
+        check_same_settings(self.out / "config.json", self._config(), "a run")
 
     def clips(self, phase: str, policy: DiffusersPolicy) -> list[Clip]:
         """Clips of the held-out prompts from noise that does not depend on the phase, one video file each."""

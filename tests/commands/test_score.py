@@ -17,9 +17,12 @@ from worldr1.commands import score_file as learned_file
 from worldr1.commands.score_backends import load_backend
 from worldr1.commands.score_file import joined
 from worldr1.estimators.depth import PACKAGED
+from worldr1.rewards import composite
 from worldr1.rewards.classical import file as classical_file
 from worldr1.rewards.classical.file import measure_file, pick_frames
 from worldr1.rewards.general import GENERAL, TYPICAL
+from worldr1.rewards.mirror import NOT_FINITE
+from worldr1.rewards.spec import spec_of
 from worldr1.types import Score
 from worldr1.video import read_header
 
@@ -154,6 +157,23 @@ def test_windows_are_joined() -> None:
     assert typical.value is not None
     assert typical.value > 0.3  # the camera counts as usual
     assert joined([a], {}) is a
+
+
+def test_a_gate_that_is_silent_in_a_window_is_zero_there() -> None:
+    def window(gate: float | None, note: str = "") -> Score:
+        return composite.scored({"flow": 0.9, "parallax": gate}, {"parallax": note} if note else {})
+
+    open_, silent = window(1.0), window(None, "nothing can be followed")
+    unasked, failed = window(None, spec_of("parallax").reason), window(None, NOT_FINITE)
+    mixed = joined([silent, silent, open_, silent], {})
+    assert mixed.parts["parallax"] == 0.25
+    assert mixed.value == pytest.approx(0.9 * 0.25)
+    assert mixed.notes["parallax"].startswith("in 3 of 4 windows nothing can be followed")
+    assert joined([silent, silent], {}).value == 0
+    assert joined([unasked, unasked], {}).value == pytest.approx(0.9)
+    assert [joined(list(order), {}).value for order in ((failed, open_), (open_, failed), (silent, failed))] == [
+        None
+    ] * 3
 
 
 def test_what_reading_leaves_out_is_noted(tmp_path: Path, capfd: Capture) -> None:

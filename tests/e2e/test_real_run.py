@@ -130,7 +130,7 @@ def test_a_model_of_another_kind_and_another_run_are_refused(tmp_path: Path) -> 
     with pytest.raises(ValueError, match=r"is no wan-1\.3b"):
         RealRun(small("wan"), str(tmp_path / "model"), tmp_path / "out", "test")
     RealRun(small("ltx"), str(tmp_path / "model"), tmp_path / "out", "test")
-    with pytest.raises(ValueError, match="holds a run with other settings"):
+    with pytest.raises(ValueError, match="holds a run with other settings: num_eval is 2 there and 3 here"):
         RealRun(replace(small("ltx"), num_eval=3), str(tmp_path / "model"), tmp_path / "out", "test")
 
 
@@ -177,12 +177,18 @@ def test_the_weights_are_those_of_the_stacks_terms() -> None:
 
 
 def test_a_camera_that_only_turns_owes_no_parallax() -> None:
-    still = {bool(p.facts.get("camera")): p for p in map(mark_still, write_prompts("train", 60, num_frames=9))}
-    kinds = {moved: {m["kind"] for m in p.facts["moves"]} for moved, p in still.items()}
-    assert kinds[True] <= {"fixed", "pan left", "pan right", "tilt up", "tilt down", "zoom in", "zoom out"} | {
-        "roll clockwise", "roll counterclockwise",
-    }  # fmt: skip
-    assert kinds[False] - {"fixed"}
+    prompts = [mark_still(p) for p in write_prompts("train", 120, num_frames=9)]
+
+    def kinds(**facts: object) -> set[str]:
+        chosen = [p for p in prompts if all(p.facts.get(k) == v for k, v in facts.items())]
+        return {m["kind"] for p in chosen for m in p.facts["moves"]}
+
+    still = {"fixed", "zoom in", "zoom out"}
+    turns = {"pan left", "pan right", "tilt up", "tilt down", "roll clockwise", "roll counterclockwise"}
+    assert kinds(travels=False) <= still | turns
+    assert kinds(travels=False, camera=None) & turns  # it shows new views, which have to be right
+    assert kinds(camera="fixed") <= still
+    assert kinds(travels=None) - still - turns
     assert mark_still(Prompt("no camera")) == Prompt("no camera")
 
 

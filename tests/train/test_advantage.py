@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from worldr1.rewards.composite import scored
+from worldr1.rewards.mirror import NOT_FINITE
+from worldr1.rewards.spec import spec_of
 from worldr1.train.advantage import TermWeight, advantages, group_normalise, guard_pressure, spare, term_matrix
 from worldr1.train.loop import TrainConfig
 from worldr1.types import Score
@@ -69,6 +72,17 @@ def test_an_abstention_is_not_a_zero() -> None:
     assert term_matrix(rows, "a").isnan().tolist() == [False, True, False, False]
     assert advantages(rows, 4, {"a": TermWeight(1.0)})[1] == 0
     assert term_matrix(rows, "never heard of").isnan().all()
+
+
+def test_a_silent_gate_is_a_zero_unless_nobody_asked_for_it() -> None:
+    told = [Score(v, {"parallax": v}) for v in (1.0, 0.6, 0.2)]
+    silent = scored({"flow": 0.9, "parallax": None}, {"parallax": "nothing can be followed"})
+    assert term_matrix([*told, silent], "parallax").tolist() == pytest.approx([1.0, 0.6, 0.2, 0.0])
+    found = advantages([*told, silent], 4, {"parallax": TermWeight(1.0)})
+    assert float(found[3]) == float(found.min()) < 0  # hiding parallax pays less than showing little of it
+    unasked = scored({"flow": 0.9, "parallax": None}, {"parallax": spec_of("parallax").reason})
+    failed = scored({"flow": 0.9, "parallax": None}, {"parallax": NOT_FINITE})
+    assert term_matrix([unasked, failed], "parallax").isnan().all()
 
 
 def test_advantages_are_clipped() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from worldr1.report.score_page import ScoredVideo
 from worldr1.rewards.classical.file import Timed, length_s, measure_file, windows
 from worldr1.rewards.classical.terms import score_measured
 from worldr1.rewards.composite import WorldReward, aggregate, counted
+from worldr1.rewards.mirror import NOT_FINITE
 from worldr1.rewards.spec import spec_of
 from worldr1.types import Clip, Rollout, Score
 from worldr1.video import Header, shrunk
@@ -75,19 +76,32 @@ def _by_networks(clips: Sequence[Clip], reward: WorldReward, prompt: str | None)
     return joined(scores, reward.typical)
 
 
-def joined(scores: Sequence[Score], typical: dict[str, float]) -> Score:
-    """One score of several windows' with the same terms: of each term the mean over those that could tell, of guards
-    the least."""
+def joined(scores: Sequence[Score], typical: Mapping[str, float]) -> Score:
+    """One score of several windows' with the same terms: of each term the mean over those that could tell.
+
+    Of a gate the mean over all, of a guard the least; one that is silent in a window is 0 there, and one that failed in
+    any leaves no score.
+    """
     if len(scores) == 1:
         return scores[0]
     parts: dict[str, float | None] = {}
     notes: dict[str, str] = {}
     for name in scores[0].parts:
+        kind = spec_of(name).kind
+        failed = kind != "term" and any(s.notes.get(name) == NOT_FINITE for s in scores)
         told = [v for s in scores if (v := s.parts[name]) is not None]
-        if told:
-            parts[name] = min(told) if spec_of(name).kind == "guard" else sum(told) / len(told)
+        silent = [s.notes[name] for s in scores if s.parts[name] is None and name in counted(s.parts, s.notes)]
+        if failed:
+            parts[name], notes[name] = None, NOT_FINITE
+        elif not told:
+            parts[name], notes[name] = None, silent[0] if silent else scores[0].notes[name]
+        elif kind == "term":
+            parts[name] = sum(told) / len(told)
         else:
-            parts[name], notes[name] = None, scores[0].notes[name]
+            every = told + [0.0] * len(silent)
+            parts[name] = min(every) if kind == "guard" else sum(every) / len(every)
+            if silent:
+                notes[name] = f"in {len(silent)} of {len(scores)} windows {silent[0]}"
     return Score(aggregate(counted(parts, notes), typical), parts, notes)
 
 
@@ -101,7 +115,8 @@ def _look(path: Path, header: Header) -> _Seen:
     if not parts:
         raise ValueError(f"{path}: damaged, the frames that its header promises are not there; download it again")
     if len(parts[0]) > 2 * AT_ONCE:
-        raise ValueError(f"{path}: longer than its header says; convert it to mp4, or use --backend classical")
+        says = "does not say how long it is" if header.num_frames is None else "is longer than its header says"
+        raise ValueError(f"{path}: the file {says}, and it is long; convert it to mp4, or use --backend classical")
     clips = [_clip([frame for frame, _ in part], header.fps) for part in parts]
     if not long:
         return _Seen(clips, len(parts[0]), length_s([time_s for _, time_s in parts[0]]), "")

@@ -15,7 +15,7 @@ from rich.progress import Progress, TextColumn
 from torch import Tensor
 
 from worldr1.runtime import usable_cpus
-from worldr1.train.fit import FitConfig, save_atomically
+from worldr1.train.fit import FitConfig, check_same_settings, save_atomically
 from worldr1.train.pretrain.config import PretrainConfig
 from worldr1.train.pretrain.few_frames import FramesConfig
 from worldr1.train.pretrain.flow_pairs import Pairs, render_pairs
@@ -34,8 +34,7 @@ class Stages:
         self.config, self.out, self.device, self.console = config, out, device, console
         out.mkdir(parents=True, exist_ok=True)
         path, text = out / "config.json", json.dumps(asdict(config), indent=2)
-        if path.exists() and path.read_text() != text:
-            raise ValueError(f"{out} holds a pretraining with other settings; choose another --out or delete it")
+        check_same_settings(path, text, "a pretraining")
         path.write_text(text)
         self.measured: dict[str, dict[str, float]] = {}
 

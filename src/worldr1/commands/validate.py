@@ -34,6 +34,8 @@ def run_validate(arguments: Arguments) -> None:
     names = tuple(n for n in JUDGES if getattr(arguments, n)) or _BY_DEFAULT
     if arguments.stack == "tiny" and (arguments.depth or arguments.flow):
         raise ValueError("--depth and --flow are for --stack general; the tiny stack has its own estimators")
+    if names == ("classical",) and (arguments.depth or arguments.flow):
+        raise ValueError("--depth and --flow are not for the classical terms, which need neither; add --estimated")
     config = QUICK if arguments.quick else BenchConfig(size=SIZES[arguments.stack])
     config = replace(
         config,

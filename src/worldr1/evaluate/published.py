@@ -28,8 +28,8 @@ def measure_clips(prompts: Sequence[Prompt], clips: Sequence[Clip]) -> dict[str,
     flow = FarnebackFlow()
     for prompt, clip in zip(prompts, clips, strict=True):
         frames = (clip.video.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        fixed = prompt.facts.get("camera") == "fixed"
-        out["held_out"].append(score_measured(measure_stream(frames), fixed_camera=fixed).value)
+        stays = prompt.facts.get("camera") == "fixed" or prompt.facts.get("travels") is False
+        out["held_out"].append(score_measured(measure_stream(frames), fixed_camera=stays).value)
         small = shrink_clip(clip, _SHORT_SIDE).video[None]
         out["motion"].append(float(motion(small, flow)))
         out["sharpness"].append(float(sharpness(small)))

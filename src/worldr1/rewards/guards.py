@@ -15,7 +15,9 @@ from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.term import Term, TermResult
 from worldr1.types import Prompt
 
-NO_FLOOR = "no floor for what the prompt asks"  # why a guard with floors does not apply
+# why a guard with floors, and the one against cuts, do not apply
+NO_FLOOR = "no floor for what the prompt asks"
+TURNS = "the prompt's camera turns fast in each of the few steps that there are"
 _BINS = 16
 _CLIPPED = 0.02  # distance from black or white within which a value counts as clipped
 _SAME_COLOUR = 0.12  # mean absolute difference of RGB
@@ -96,7 +98,7 @@ def continuity_guard(evidence: Evidence) -> TermResult:
     if f <= _CUT_STEPS:
         low, high = _SHOWN_AT_ONCE
         value = ((shown.where(slow, torch.inf).amin(1) - low) / (high - low)).clamp(0, 1)
-        return TermResult(value, slow.any(1), "the camera turns fast in each of the few steps that there are")
+        return TermResult(value, slow.any(1), TURNS)
     usual, least = found.median(dim=1).values, found.where(slow, torch.inf).amin(1)
     cut = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
     shows = ((shown.median(dim=1).values - _LOST) / (_SHOWN - _LOST)).clamp(0, 1)

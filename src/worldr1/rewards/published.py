@@ -136,6 +136,8 @@ def get_stack(
             raise ValueError(f"the {name} stack has no camera; use --camera with --reward-stack default or research")
         if camera not in CAMERAS:
             raise ValueError(f"unknown camera estimator {camera!r}; use one of {', '.join(CAMERAS)}")
+        if camera == stack.depth.model:
+            raise ValueError(f"--camera {camera} would be the depth network's own opinion again; use another camera")
         stack = replace(stack, camera=CAMERAS[camera])
     if segments is not None:
         if not stack.general:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.guards import NO_FLOOR
+from worldr1.rewards.guards import NO_FLOOR, TURNS
 from worldr1.rewards.novelty import UNASKED
 from worldr1.rewards.term import Term, TermResult
 
@@ -85,7 +85,7 @@ SPECS: dict[str, TermSpec] = {
         TermSpec("texture", "guard", reason=NO_FLOOR),
         TermSpec("saturation", "guard", reason=NO_FLOOR, differentiable=True),
         TermSpec("novelty", "guard", applies=camera_may_move, reason=UNASKED),
-        TermSpec("continuity", "guard"),
+        TermSpec("continuity", "guard", reason=TURNS),
         TermSpec("picture", "guard"),
     )
 }

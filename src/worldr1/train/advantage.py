@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from worldr1.rewards.composite import counted
+from worldr1.rewards.spec import spec_of
 from worldr1.types import Score
 
 # the policy itself sums up the pressure it was under, so that a fast integral on top of it swings
@@ -44,9 +47,17 @@ def guard_pressure(integral: float, recent: Sequence[float], target: float) -> t
 
 
 def term_matrix(scores: Sequence[Score], term: str) -> Tensor:
-    """Values of a term, NaN where it abstained or failed: ``[n]``."""
-    parts = [s.parts.get(term) for s in scores]
-    return torch.tensor([float("nan") if p is None else p for p in parts])
+    """Values of a term, NaN where it abstained or failed: ``[n]``. A gate or guard that abstains is 0, as in a score,
+    or it would pay to hide what it looks for; NaN where it failed or the prompt does not ask for it."""
+    shown_to_hold = spec_of(term).kind != "term"
+    return torch.tensor([_value(s, term, shown_to_hold) for s in scores])
+
+
+def _value(score: Score, term: str, shown_to_hold: bool) -> float:
+    part = score.parts.get(term)
+    if part is not None:
+        return part
+    return 0.0 if shown_to_hold and term in counted(score.parts, score.notes) else math.nan
 
 
 def group_normalise(values: Tensor, floor: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -41,6 +42,23 @@ def save_atomically(state: Any, path: Path) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_same_settings(path: Path, text: str, what: str) -> None:
+    """Raise ``ValueError`` where ``path``, the settings of ``what`` as JSON, holds others than ``text``: it names the
+    first that differs. A file that is not there says nothing."""
+    if not path.exists() or path.read_text() == text:
+        return
+    there, here = _flat(json.loads(path.read_text())), _flat(json.loads(text))
+    name = next((n for n in {**here, **there} if there.get(n, "") != here.get(n, "")), "their order")
+    differs = f"{name} is {there.get(name, 'not set')!r} there and {here.get(name, 'not set')!r} here"
+    raise ValueError(f"{path.parent} holds {what} with other settings: {differs}; choose another --out or delete it")
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(settings, dict):
+        return {prefix.rstrip("."): settings}
+    return {k: v for name, value in settings.items() for k, v in _flat(value, f"{prefix}{name}.").items()}
 
 
 def write_text_atomically(text: str, path: Path) -> None:
