@@ -54,7 +54,8 @@ def extents(evidence: Evidence, clip: int, points: Tensor, instance: int) -> Ext
     if len(frames) < _LEAST_FRAMES:
         return None
     volume, centre = torch.stack(volumes), torch.stack(centres)
-    if float((centre - centre[0]).norm(dim=-1).amax()) > _TRAVEL * float((volume.median() / 3).exp()):
+    travelled, size = (centre - centre[0]).norm(dim=-1).amax(), (volume.median() / 3).exp()
+    if bool(travelled > _TRAVEL * size):
         return None
     return Extents(volume, torch.stack(directions), frames)
 
