@@ -205,6 +205,9 @@ def test_clips_are_shown_small_and_one_by_one() -> None:
 def test_a_part_that_cannot_be_loaded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"cannot load its depth, .*packaged needs nothing from elsewhere"):
         load_networks(get_stack("default", depth=str(tmp_path)))
+    packaged = replace(get_stack("packaged"), judge=own(tmp_path))
+    with pytest.raises(ValueError, match=r"cannot load its judge, .*; leave --judge out$"):
+        load_networks(packaged)
     for name in ("torchvision", "torchvision.models"):
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr("worldr1.estimators.structure.find_spec", lambda _name: None)

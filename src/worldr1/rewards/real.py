@@ -84,9 +84,11 @@ def _load(stack: RewardStack, name: str, make: Callable[[str], Any]) -> Any:
     try:
         return make(part.model)
     except (OSError, ImportError, ValueError) as error:
+        # the packaged stack can do without a stack's own parts, and takes none of the others
+        chosen = name in ("judge", "camera", "segments")
+        way = f"leave --{name} out" if chosen else "--reward-stack packaged needs nothing from elsewhere"
         raise ValueError(
-            f"the reward stack {stack.name} cannot load its {name}, {part.model}: {error}; "
-            "--reward-stack packaged needs nothing from elsewhere"
+            f"the reward stack {stack.name} cannot load its {name}, {part.model}: {error}; {way}"
         ) from error
 
 
