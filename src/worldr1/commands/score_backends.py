@@ -6,12 +6,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import httpx2
-import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from worldr1.estimators.depth import PACKAGED, WORLD
-from worldr1.estimators.registry import DEPTH
+from worldr1.estimators.registry import DEPTH, on_gpu
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.general import make_general_reward
 from worldr1.rewards.guards import Floor
@@ -86,9 +85,6 @@ def _check_hub(name: str) -> None:
 
 
 def _on_gpu(reward: WorldReward) -> WorldReward:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    for part in (reward.depth, reward.flow):
-        model = getattr(part, "model", None)
-        if isinstance(model, torch.nn.Module):
-            model.to(device)
+    on_gpu(reward.depth)
+    on_gpu(reward.flow)
     return reward

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -201,6 +202,14 @@ def make_segments(name: str) -> Callable[..., Tensor]:
     from worldr1.estimators.segments_sam2 import Sam2Segments
 
     return Sam2Segments(name)
+
+
+def on_gpu(estimator: Any) -> Any:
+    """The estimator, its network on the GPU where there is one."""
+    model = getattr(estimator, "model", None)
+    if torch.cuda.is_available() and isinstance(model, torch.nn.Module):
+        model.to("cuda")
+    return estimator
 
 
 def _kept(estimator: Any, model: str, cache: Path | None) -> Any:

@@ -10,7 +10,15 @@ from typing import Any
 import torch
 
 from worldr1.estimators.judge import Judge
-from worldr1.estimators.registry import make_camera, make_depth, make_flow, make_judge, make_perceptual, make_segments
+from worldr1.estimators.registry import (
+    make_camera,
+    make_depth,
+    make_flow,
+    make_judge,
+    make_perceptual,
+    make_segments,
+    on_gpu,
+)
 from worldr1.estimators.structure import CameraEstimator
 from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
@@ -73,9 +81,7 @@ def load_networks(stack: RewardStack) -> Networks:
     camera = _load(stack, "camera", make_camera) if stack.camera else None
     segments = _load(stack, "segments", make_segments) if stack.segments else None
     for part in (depth, flow, perceptual, segments):
-        model = getattr(part, "model", None)
-        if isinstance(model, torch.nn.Module):
-            model.to(device)
+        on_gpu(part)
     return Networks(depth, flow, perceptual, judge, camera, segments)
 
 

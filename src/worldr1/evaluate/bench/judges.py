@@ -8,7 +8,7 @@ from functools import cache, partial
 
 import torch
 
-from worldr1.estimators.registry import make_depth, make_flow
+from worldr1.estimators.registry import make_depth, make_flow, on_gpu
 from worldr1.evaluate.bench.config import BenchConfig
 from worldr1.evaluate.bench.oracle import Oracle
 from worldr1.evaluate.bench.shown import Shown, render
@@ -71,9 +71,8 @@ def _typical(config: BenchConfig) -> Mapping[str, float] | None:
 @cache  # both judges need it, and calibration takes seconds
 def _on_estimates(config: BenchConfig) -> WorldReward:
     general = config.stack == "general"
-    return _reward(
-        config, make_depth(config.depth if general else "tiny"), make_flow(config.flow if general else "dis")
-    )
+    depth, flow = (config.depth, config.flow) if general else ("tiny", "dis")
+    return _reward(config, on_gpu(make_depth(depth)), on_gpu(make_flow(flow)))
 
 
 def combine_of(name: str, config: BenchConfig) -> Combine:
