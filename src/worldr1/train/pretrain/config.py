@@ -94,7 +94,7 @@ DEBUG = PretrainConfig(
     tagger=_SHORT,
     inspector=_SHORT,
     held_out_depth=_SHORT,
-    world_frames=FramesConfig(clips=12, frames=2, measured=1),
+    world_frames=FramesConfig(clips=12, frames=2, measured=0),
     world_depth=_SHORT,
     large_frames=FramesConfig(clips=4, frames=2, size=WORLD_SIDE, seed=21, every_second="landmarks", measured=0),
     large_depth=_SHORT,
