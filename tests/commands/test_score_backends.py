@@ -36,10 +36,10 @@ def test_auto(size: tuple[int, int], backend: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("clasical", "did you mean classical?"),
-        ("tini", "did you mean tiny?"),
-        ("wrold", "did you mean world?"),
-        ("vgt", "did you mean vggt?"),
+        ("clasical", "did you mean 'classical'?"),
+        ("tini", "did you mean 'tiny'?"),
+        ("wrold", "did you mean 'world'?"),
+        ("vgt", "did you mean 'vggt'?"),
         ("qqq", "use one of auto, classical, tiny, world"),
         ("/no/such/model", "no such folder"),
         ("./model", "no such folder"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import HfApi
 from torch import Tensor
 
 from worldr1.estimators import registry
@@ -19,7 +20,7 @@ from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.flow_network import WorldFlow
 from worldr1.estimators.multiview import DepthAnything3Depth, MoGeDepth, VGGTDepth
 from worldr1.estimators.raft import RAFTFlow
-from worldr1.estimators.registry import make_depth, make_features, make_flow, make_segments
+from worldr1.estimators.registry import make_depth, make_features, make_flow, make_matcher, make_segments
 
 
 def test_names_make_what_they_name(tmp_path: Path) -> None:
@@ -164,3 +165,15 @@ def test_a_new_revision_of_the_answers_is_asked_again(tmp_path: Path, monkeypatc
     monkeypatch.setattr(registry, "_REVISION", -1)
     make_depth("mine", tmp_path)(frames)
     assert asked == [2, 2]
+
+
+@pytest.mark.parametrize("make", [make_depth, make_features, make_matcher, make_segments])
+def test_the_hub_is_asked_before_a_model_is_loaded(
+    make: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: HfApi, name: str, timeout: float) -> None:
+        raise OSError(f"no road to {name} in {timeout:.0f} s")
+
+    monkeypatch.setattr(HfApi, "model_info", refuse)
+    with pytest.raises(ValueError, match=r"cannot be reached \(no road to owner/model in 10 s\); use a folder"):
+        make("owner/model")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
 from worldr1.estimators.depth import PACKAGED, WORLD
-from worldr1.estimators.registry import DEPTH, on_gpu
+from worldr1.estimators.registry import DEPTH, on_gpu, unknown
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.general import make_general_reward
 from worldr1.rewards.guards import Floor
@@ -29,7 +26,6 @@ LEAST_SIDE = 16  # pixels; fewer leave the estimators no pattern to match
 FLOORS = {"sharpness": Floor(default=0.004), "motion": Floor(default=0.005)}  # of motion: pixels a frame
 
 _OWN = ("auto", "classical")
-_HUB_SECONDS = 10.0  # to wait for an answer
 
 
 def choose_backend(asked: str, height: int, width: int) -> str:
@@ -45,9 +41,7 @@ def check_backend(name: str) -> None:
     if name in names or Path(name).is_dir():
         return
     if "/" not in name:
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(names)}, a folder or a hub id"
-        raise ValueError(f"unknown backend {name!r}; {hint}")
+        raise unknown("backend", name, names)
     if name.startswith(("/", ".", "~")) or name.count("/") > 1:
         raise ValueError(f"--backend {name}: no such folder; use classical, tiny, world, a folder or a hub id")
 
@@ -61,27 +55,10 @@ def load_backend(name: str) -> WorldReward:
         raise ValueError(f"the packaged depth networks are missing ({PACKAGED.parent}); install worldr1 again")
     if name == "tiny":
         return _on_gpu(make_reward(FLOORS["sharpness"], FLOORS["motion"], with_prompt=False))
-    if name not in DEPTH and not Path(name).is_dir():
-        _check_hub(name)
     try:
         return _on_gpu(make_general_reward(name, floors=FLOORS))
     except (OSError, ValueError, ImportError, httpx2.HTTPError) as error:
         raise ValueError(f"--backend {name}: {error}; classical, tiny and world need nothing else") from error
-
-
-def _check_hub(name: str) -> None:
-    """Ask the hub about a model once: loading one retries for half a minute, and then does not say why."""
-    if isinstance(try_to_load_from_cache(name, "config.json"), str):
-        return
-    try:
-        HfApi().model_info(name, timeout=_HUB_SECONDS)
-    except RepositoryNotFoundError as error:
-        raise ValueError(f"--backend {name}: the hub has no such model, or you may not read it") from error
-    except HfHubHTTPError as error:
-        raise ValueError(f"--backend {name}: the hub refused it: {error}") from error
-    except (httpx2.HTTPError, OSError) as error:
-        cause = str(error) or type(error).__name__
-        raise ValueError(f"--backend {name}: the hub cannot be reached ({cause}); use a folder") from error
 
 
 def _on_gpu(reward: WorldReward) -> WorldReward:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from worldr1.estimators.hub import check_hub
 
 if TYPE_CHECKING:
     from worldr1.estimators.judge import Judge
@@ -102,11 +104,11 @@ CAMERA: dict[str, Callable[[], Any]] = {
 MATCHER: dict[str, Callable[[], Any]] = {"sift": _sift, "xfeat": _xfeat}
 
 
-def _unknown(kind: str, name: str, names: dict[str, Callable[[], Any]], hub: bool) -> ValueError:
-    close = get_close_matches(name, names, n=1)
+def unknown(kind: str, name: str, names: Iterable[str], hub: bool = True) -> ValueError:
+    """The error of a name that is none of ``names``, nor (with ``hub``) a folder or hub id."""
+    close = get_close_matches(name, names := list(names), n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"use one of {', '.join(names)}"
-    other = ", a folder, or a hub id (owner/name)" if hub else ""
-    return ValueError(f"unknown {kind} estimator {name!r}; {hint}{other}")
+    return ValueError(f"unknown {kind} {name!r}; {hint}{', a folder or a hub id (owner/name)' if hub else ''}")
 
 
 def _is_model(name: str) -> bool:
@@ -116,17 +118,18 @@ def _is_model(name: str) -> bool:
 def make_depth(name: str, cache: Path | None = None) -> Callable[[Tensor], Tensor]:
     """A depth estimator by name, folder or hub id, its answers kept in ``cache``.
 
-    Raises ``ValueError`` for an unknown name, ``ImportError`` naming the missing package, ``OSError`` for a model
-    that cannot be loaded.
+    Raises ``ValueError`` for an unknown name or one that the hub does not give, ``ImportError`` naming the missing
+    package, ``OSError`` for a model that cannot be loaded.
     """
     if name in DEPTH:
         estimator = DEPTH[name]()
     elif _is_model(name):
         from worldr1.estimators.depth import TransformersDepth
 
+        check_hub(name)
         estimator = TransformersDepth(name)
     else:
-        raise _unknown("depth", name, DEPTH, hub=True)
+        raise unknown("depth estimator", name, DEPTH)
     kept: Callable[[Tensor], Tensor] = _kept(estimator, f"depth:{name}", cache)
     return kept
 
@@ -134,7 +137,7 @@ def make_depth(name: str, cache: Path | None = None) -> Callable[[Tensor], Tenso
 def make_flow(name: str, cache: Path | None = None) -> Callable[[Tensor, Tensor], Tensor]:
     """A flow estimator by name; raises as `make_depth` does."""
     if name not in FLOW:
-        raise _unknown("flow", name, FLOW, hub=False)
+        raise unknown("flow estimator", name, FLOW, hub=False)
     kept: Callable[[Tensor, Tensor], Tensor] = _kept(FLOW[name](), f"flow:{name}", cache)
     return kept
 
@@ -142,7 +145,7 @@ def make_flow(name: str, cache: Path | None = None) -> Callable[[Tensor, Tensor]
 def make_camera(name: str) -> CameraEstimator:
     """A camera estimator by name; raises as `make_depth` does."""
     if name not in CAMERA:
-        raise _unknown("camera", name, CAMERA, hub=False)
+        raise unknown("camera estimator", name, CAMERA, hub=False)
     estimator: CameraEstimator = CAMERA[name]()
     return estimator
 
@@ -152,7 +155,8 @@ def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Te
     from worldr1.estimators.features import TransformersFeatures
 
     if not _is_model(name):
-        raise _unknown("feature", name, {"facebook/dinov2-small": dict}, hub=True)
+        raise unknown("feature extractor", name, ["facebook/dinov2-small"])
+    check_hub(name)
     kept: Callable[[Tensor], Tensor] = _kept(TransformersFeatures(name), f"features:{name}", cache)
     return kept
 
@@ -172,9 +176,10 @@ def make_matcher(name: str) -> Matcher:
         matcher: Matcher = MATCHER[name]()
         return matcher
     if not _is_model(name):
-        raise _unknown("match", name, MATCHER, hub=True)
+        raise unknown("matcher", name, MATCHER)
     from worldr1.estimators.lightglue import LightGlueMatcher
 
+    check_hub(name)
     return LightGlueMatcher(name)
 
 
@@ -198,9 +203,10 @@ def make_judge(name: str, device: str = "cpu") -> Judge:
 def make_segments(name: str) -> Callable[..., Tensor]:
     """Ids of objects from a SAM 2 model's folder or hub id; raises as `make_depth` does."""
     if not _is_model(name):
-        raise _unknown("segment", name, {"facebook/sam2.1-hiera-tiny": dict}, hub=True)
+        raise unknown("segmenter", name, ["facebook/sam2.1-hiera-tiny"])
     from worldr1.estimators.segments_sam2 import Sam2Segments
 
+    check_hub(name)
     return Sam2Segments(name)
 
 

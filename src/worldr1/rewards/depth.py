@@ -25,8 +25,8 @@ def depth_term(evidence: Evidence) -> TermResult:
 
     Only a surface *behind* the remembered one contradicts it, one in front may be an honest occluder; the other
     direction of the pair covers that case. True depth changes under a camera push are not punished, unlike in
-    the article's own reward. Pixels that move by themselves are left out. Abstains where the prompt asks for a
-    fixed camera: without a change of viewpoint agreeing depth is no evidence.
+    the article's own reward. Pixels that move by themselves are left out. Not asked for under a fixed camera (`spec`):
+    without a change of viewpoint agreeing depth is no evidence.
     """
     height, width = evidence.video.shape[-2:]
     # the nearest surface within a pixel: sub-pixel misalignment at an edge must not look like a hole
@@ -45,4 +45,4 @@ def depth_term(evidence: Evidence) -> TermResult:
     enough = torch.stack(counts) >= _LEAST_PIXELS
     mean = masked_mean(torch.stack(errors), enough, (0,))
     reason = "no part of the scene is seen from two viewpoints"
-    return TermResult(torch.exp(-mean / TAU), enough.any(0) & ~evidence.still_camera(), reason)
+    return TermResult(torch.exp(-mean / TAU), enough.any(0), reason)

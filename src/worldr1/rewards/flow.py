@@ -66,11 +66,11 @@ def flow_term(evidence: Evidence, relight: Relight | None = None) -> TermResult:
     """exp(−u/τ) with u the unexplained share at its worst step, above the clip's own usual level.
 
     A teleport is one bad step in a good clip: the mean over steps would hide it. Where much changes at every
-    step (fast motion uncovers background honestly) the usual level is high and is subtracted. Abstains where the
-    prompt asks for a fixed camera: what a small mover uncovers then outweighs most flaws, and vanishing would pay.
+    step (fast motion uncovers background honestly) the usual level is high and is subtracted. Not asked for under a
+    fixed camera (`spec`): what a small mover uncovers then outweighs most flaws, and vanishing would pay.
     """
     share = unexplained(evidence, relight).mean(1)
     usual = share.median(dim=1).values
     worst = share.amax(dim=1)
     value = torch.exp(-(0.5 * usual + (worst - usual)) / TAU)
-    return TermResult(value, ~evidence.still_camera(), "under a fixed camera a mover uncovers as much as a flaw does")
+    return TermResult(value, torch.ones_like(value, dtype=torch.bool), "")

@@ -1,0 +1,29 @@
+"""Ask the hub about a model once: loading one retries for half a minute, and then does not say why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
+_SECONDS = 10.0  # to wait for an answer
+
+
+def check_hub(name: str) -> None:
+    """Return where ``name`` is a folder, is kept from an earlier download, or the hub has it.
+
+    Raises ``ValueError`` with the cause where it has not, refuses it, or cannot be reached.
+    """
+    if Path(name).is_dir() or isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(name, timeout=_SECONDS)
+    except RepositoryNotFoundError as error:
+        raise ValueError("the hub has no such model, or you may not read it") from error
+    except HfHubHTTPError as error:
+        raise ValueError(f"the hub refused it: {error}") from error
+    except (httpx2.HTTPError, OSError) as error:
+        cause = str(error) or type(error).__name__
+        raise ValueError(f"the hub cannot be reached ({cause}); use a folder") from error
