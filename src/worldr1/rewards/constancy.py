@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 
 from worldr1.estimators.ground import NEAR_M, raised
-from worldr1.geometry.camera import inside, lift, project, sample, transform
-from worldr1.rewards.depth import frame_pairs
+from worldr1.geometry.camera import sample
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.pairs import Carried, frame_pairs, over_pairs
 from worldr1.rewards.term import TermResult, masked_mean
 
 TAU = 0.12
 STOCK_WEIGHT = 0.15  # the inventory is told to a third or so, colours to a hundredth
 _LEAST_PIXELS = 12  # of an object
+_LEAST_M, _SAME_SURFACE = 0.2, 0.15  # nothing is looked for closer than that; of log depth
 _NUM_HUES = 12
 _FIXED_TRANSLATION_M = 0.35  # a camera that travels less than this over the clip counts as fixed
 _BACKGROUND_TOLERANCE = 0.1  # mean absolute difference of RGB
@@ -33,20 +34,17 @@ def hue_weights(colours: Tensor) -> Tensor:
 
 def _static_change(evidence: Evidence, up: Tensor) -> tuple[Tensor, Tensor]:
     """Colour change of objects carried by the camera between distant frames, and whether any was carried: ``[b]``."""
-    height, width = evidence.video.shape[-2:]
-    changes, counts = [], []
-    for i, j in frame_pairs(evidence.video.shape[1]):
-        points = transform(evidence.between(i, j), lift(evidence.depth_m[:, i], evidence.K))
-        landing = project(points, evidence.K)
-        found = sample(evidence.depth_m[:, j, None], landing)[:, 0]
-        same_place = (found.log() - points[..., 2].clamp(min=0.2).log()).abs() < 0.15
-        seen = up[:, i] & inside(landing, height, width) & same_place & ~evidence.dynamic[:, i]
-        colour = sample(evidence.video[:, j], landing)
-        difference = (colour - evidence.video[:, i]).abs().mean(1)
-        changes.append(masked_mean(difference, seen, (1, 2)))
-        counts.append(seen.sum((1, 2)))
-    enough = torch.stack(counts) >= _LEAST_PIXELS
-    return masked_mean(torch.stack(changes), enough, (0,)), enough.any(0)
+
+    def measure(pair: Carried) -> tuple[Tensor, Tensor]:
+        found = sample(pair.target_m[:, None], pair.landing)[:, 0]
+        same_place = (found.log() - pair.expected_m.clamp(min=_LEAST_M).log()).abs() < _SAME_SURFACE
+        seen = pair.at_source(up & ~evidence.dynamic) & pair.inside & same_place
+        difference = (sample(pair.target, pair.landing) - pair.source).abs().mean(1)
+        return masked_mean(difference, seen, (1, 2)), seen.sum((1, 2))
+
+    changes, counts = over_pairs(evidence, frame_pairs(evidence.video.shape[1]), measure)
+    enough = counts >= _LEAST_PIXELS
+    return masked_mean(changes, enough, (1,)), enough.any(1)
 
 
 def movers(video: Tensor) -> Tensor:

@@ -7,10 +7,9 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, interpolate
 
 from worldr1.geometry.camera import sample
-from worldr1.rewards.depth import frame_pairs
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.pairs import Carried, far_pairs, over_pairs
 from worldr1.rewards.term import TermResult, masked_mean
-from worldr1.rewards.tracks import expected, same_surface
 
 TAU = 0.15  # mean difference of colour, light taken out, that brings the score to 1/e
 _FULL = 0.25  # difference of RGB that counts in full
@@ -41,19 +40,17 @@ def far_view_term(evidence: Evidence) -> TermResult:
     moves by itself. Colours are looked for within a pixel, and a change of light that varies slowly over the picture
     is taken out.
     """
-    f = evidence.video.shape[1]
-    errors, enough = [], []
-    for i, j in (p for p in frame_pairs(f) if abs(p[0] - p[1]) >= f // 2):
-        landing, depth = expected(evidence, i, j)
-        moving = sample(evidence.dynamic[:, j, None].to(landing), landing)[:, 0] > 0
-        both = same_surface(evidence, j, landing, depth) & ~moving & ~evidence.dynamic[:, i]
-        source, target = evidence.video[:, i], evidence.video[:, j]
-        mine = relit(source, sample(target, landing), both)
-        best = torch.full_like(depth, torch.inf)
+
+    def measure(pair: Carried) -> tuple[Tensor, Tensor]:
+        both = pair.same_surface & ~pair.moves
+        mine = relit(pair.source, sample(pair.target, pair.landing), both)
+        best = torch.full_like(pair.expected_m, torch.inf)
         for dx, dy in ((0.0, 0.0), (0.8, 0.0), (-0.8, 0.0), (0.0, 0.8), (0.0, -0.8)):
-            seen = sample(target, landing + landing.new_tensor([dx, dy]))
+            seen = sample(pair.target, pair.landing + pair.landing.new_tensor([dx, dy]))
             best = torch.minimum(best, (seen - mine).abs().mean(1))
-        errors.append(masked_mean((best / _FULL).clamp(max=1), both, (1, 2)))
-        enough.append(both.float().mean((1, 2)) >= _LEAST_SHARE)
-    told = torch.stack(enough)
-    return TermResult(torch.exp(-masked_mean(torch.stack(errors), told, (0,)) / TAU), told.any(0), _REASON)
+        error = masked_mean((best / _FULL).clamp(max=1), both, (1, 2))
+        return error, both.float().mean((1, 2))
+
+    errors, shares = over_pairs(evidence, far_pairs(evidence.video.shape[1]), measure)
+    told = shares >= _LEAST_SHARE
+    return TermResult(torch.exp(-masked_mean(errors, told, (1,)) / TAU), told.any(1), _REASON)

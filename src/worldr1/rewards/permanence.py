@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from worldr1.geometry.camera import inside, sample
-from worldr1.rewards.depth import frame_pairs
+from worldr1.geometry.camera import sample
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.far_view import relit
+from worldr1.rewards.pairs import Carried, far_pairs, over_pairs
 from worldr1.rewards.term import TermResult
-from worldr1.rewards.tracks import expected
 
 THROUGH_TAU, LOST_TAU = 0.03, 0.02  # shares of the picture that bring the score to 1/e
 _NEAR_M = 8.0  # the scene; depth beyond it is too coarse to compare
+_LEAST_M = 0.05
 _THROUGH = 0.1  # of log depth, beyond three times the pair's median error, by which a surface must be seen through
 _FULL_THROUGH = 0.5
 _SAME_SURFACE, _HERE = 0.1, 0.3  # of log depth: certainly the remembered surface; not another one before or behind it
@@ -62,31 +62,29 @@ def permanence_term(evidence: Evidence) -> TermResult:
     within 8 % of the picture: depth need not be exact for that. What moves by itself does not count, nor what is
     narrower than three pixels.
     """
-    f, _, h, w = evidence.video.shape[1:]
-    nearest = -max_pool2d(-evidence.depth_m, 3, stride=1, padding=1)
-    through, lost, enough = [], [], []
-    for i, j in (p for p in frame_pairs(f) if abs(p[0] - p[1]) >= f // 2):
-        landing, depth = expected(evidence, i, j)
-        moving = sample(evidence.dynamic[:, j, None].to(landing), landing)[:, 0] > 0
-        within = inside(landing, h, w) & (depth > 0.05) & ~moving & ~evidence.dynamic[:, i]
-        log_depth = depth.clamp(min=0.05).log()
-        error = sample(evidence.depth_m[:, j, None], landing)[:, 0].log() - log_depth
-        near = within & (evidence.depth_m[:, i] < _NEAR_M)
+
+    def measure(pair: Carried) -> tuple[Tensor, Tensor, Tensor]:
+        within = pair.inside & (pair.expected_m > _LEAST_M) & ~pair.moves
+        log_depth = pair.expected_m.clamp(min=_LEAST_M).log()
+        error = sample(pair.target_m[:, None], pair.landing)[:, 0].log() - log_depth
+        near = within & (pair.source_m < _NEAR_M)
         usual = error.abs().where(near, torch.nan).flatten(1).nanmedian(1).values.nan_to_num(0.0)
-        behind = sample(nearest[:, j, None], landing)[:, 0].log() - log_depth - _THROUGH - 3 * usual[:, None, None]
-        through.append(_blobs((behind / _FULL_THROUGH).clamp(0, 1).where(near, 0.0)))
+        nearest = -max_pool2d(-pair.target_m, 3, stride=1, padding=1)
+        found = sample(nearest[:, None], pair.landing)[:, 0].log()
+        behind = found - log_depth - _THROUGH - 3 * usual[:, None, None]
+        through = _blobs((behind / _FULL_THROUGH).clamp(0, 1).where(near, 0.0))
 
         here = within & (error.abs() < _HERE)
-        target = evidence.video[:, j]
         light = within & (error.abs() < _SAME_SURFACE)
-        source = relit(evidence.video[:, i], sample(target, landing), light)
-        lost.append(_blobs(_strange(source, target, landing, here)))
-        enough.append(here.float().mean((1, 2)) >= _LEAST_SHARE)
-    told = torch.stack(enough)
+        source = relit(pair.source, sample(pair.target, pair.landing), light)
+        lost = _blobs(_strange(source, pair.target, pair.landing, here))
+        return through, lost, here.float().mean((1, 2))
 
-    def worst(shares: list[Tensor]) -> Tensor:
-        kept = torch.stack(shares).where(told, 0.0)
-        return kept.topk(min(_WORST_PAIRS, len(kept)), dim=0).values.mean(0)
+    through, lost, shares = over_pairs(evidence, far_pairs(evidence.video.shape[1]), measure)
+    told = shares >= _LEAST_SHARE
+
+    def worst(share: Tensor) -> Tensor:
+        return share.where(told, 0.0).topk(min(_WORST_PAIRS, share.shape[1]), dim=1).values.mean(1)
 
     value = torch.exp(-worst(through) / THROUGH_TAU - worst(lost) / LOST_TAU)
-    return TermResult(value, told.any(0), _REASON)
+    return TermResult(value, told.any(1), _REASON)
