@@ -24,7 +24,8 @@ from worldr1.policies.sde import SamplerConfig
 from worldr1.policies.tiny import TinyConfig, build_pipeline
 from worldr1.policies.tiny_policy import TinyPolicy, load_pipeline
 from worldr1.types import Clip
-from worldr1.video import read_video, write_video
+from worldr1.video import read_video
+from worldr1.video_write import write_video
 from worldr1.worlds.tiny.captions import caption, vocabulary
 from worldr1.worlds.tiny.corpus import CorpusConfig, scene_at
 from worldr1.worlds.tiny.render import render_clips
@@ -357,7 +358,7 @@ def test_generate_on_a_full_disk(tmp_path: Path, model: Path, monkeypatch: pytes
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("worldr1.video.os.fsync", fail)
+    monkeypatch.setattr("worldr1.files.os.fsync", fail)
     assert generate(model, tmp_path / "x.mp4") == 2
     captured = capfd.readouterr()
     assert captured.out == ""

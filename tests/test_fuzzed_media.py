@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from worldr1 import cli
-from worldr1.video import write_video
+from worldr1.video_write import write_video
 
 Capture = pytest.CaptureFixture[str]
 SIZE = 32

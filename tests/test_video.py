@@ -19,7 +19,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from worldr1.video import DEFAULT_FPS, Header, iter_frames, read_frames, read_header, read_video, write_video
+from worldr1.video import DEFAULT_FPS, Header, iter_frames, read_frames, read_header, read_video
+from worldr1.video_write import write_video
 
 
 def moving_picture(frames: int = 6, height: int = 32, width: int = 32) -> Tensor:
@@ -73,12 +74,12 @@ def test_odd_sizes(tmp_path: Path, height: int, width: int) -> None:
 def test_the_same_frames_are_the_same_file() -> None:
     """Whatever the memory held before: a run's floors and metrics are read from its files."""
     code = """if True:
-        import hashlib, numpy as np, worldr1.video
+        import hashlib, numpy as np, worldr1.video_write
         random = np.random.default_rng(0)
         wall = np.kron(random.integers(0, 200, (8, 24, 3)), np.ones((8, 8, 1))).astype("uint8")
         frames = np.stack([wall[:, 2 * t : 2 * t + 64] for t in range(9)])
         frames += random.integers(0, 30, frames.shape, dtype=np.uint8)
-        print(hashlib.md5(worldr1.video._encode(frames, 8.0, "mp4")).hexdigest())
+        print(hashlib.md5(worldr1.video_write._encode(frames, 8.0, "mp4")).hexdigest())
     """
     found = {
         subprocess.run(
@@ -252,7 +253,7 @@ def test_failed_rename_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("worldr1.video.os.replace", fail)
+    monkeypatch.setattr("worldr1.files.os.replace", fail)
     with pytest.raises(OSError, match="No space left on device"):
         write_video(moving_picture(), 8.0, tmp_path / "x.mp4")
     assert list(tmp_path.iterdir()) == []

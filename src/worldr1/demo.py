@@ -22,6 +22,7 @@ from worldr1.evaluate.depth_unet import load_depth_unet
 from worldr1.evaluate.inspector import load_inspector
 from worldr1.evaluate.metrics import Instruments, compare, measure
 from worldr1.evaluate.motion import FarnebackFlow
+from worldr1.files import write_atomically
 from worldr1.policies.noise import camera_conditioned
 from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.presets import Preset, PromptSource, get_preset, load_tiny, override
@@ -33,7 +34,7 @@ from worldr1.rewards.differentiable import DifferentiableWorldReward
 from worldr1.rewards.stack import make_reward
 from worldr1.runtime import usable_cpus
 from worldr1.train.distributed import ALONE, Processes
-from worldr1.train.fit import check_same_settings, save_atomically, write_text_atomically
+from worldr1.train.fit import check_same_settings, save_atomically
 from worldr1.train.launch import join, on_every_core
 from worldr1.train.loop import train
 from worldr1.train.monitor import HackMonitor
@@ -89,7 +90,7 @@ class Run:
         path, text = self.out / "config.json", json.dumps(asdict(self.preset), indent=2)
         check_same_settings(path, text, "a run")
         if not path.exists():
-            write_text_atomically(text, path)
+            write_atomically(text, path)
 
     def scene_of(self, prompt: Prompt) -> TinyScene:
         """The scene that a prompt was written about."""
@@ -173,7 +174,7 @@ class Run:
         self_test = self.self_test(reward)
         self.console.print("self-tests passed: " + ", ".join(f"{k} {v:.4g}" for k, v in self_test.items()))
         if self.processes.is_main:
-            write_text_atomically(json.dumps(self_test, indent=2), self.out / "selftest.json")
+            write_atomically(json.dumps(self_test, indent=2), self.out / "selftest.json")
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -266,7 +267,7 @@ def run_experiment(preset: Preset, out: Path, command: str, on_hack: Literal["st
         interrupted = True
         rows = _read_rows(out / "metrics.jsonl")
     results |= {"seconds": run.seconds, "command": command, "version": __version__, "seed": preset.train.seed}
-    write_text_atomically(json.dumps(results, indent=2), out / "results.json")
+    write_atomically(json.dumps(results, indent=2), out / "results.json")
     write_report(ReportData(results, rows, pairs, worst, asdict(preset), interrupted), out / "report.html")
     _print_summary(console, results, out, interrupted)
     if interrupted:

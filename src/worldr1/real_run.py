@@ -14,6 +14,7 @@ import torch
 from worldr1 import __version__
 from worldr1.evaluate.metrics import compare
 from worldr1.evaluate.published import measure_clips, watch
+from worldr1.files import write_atomically
 from worldr1.geometry.rigid import rotation_angle_deg
 from worldr1.plan import available_memory, check_memory, make_plan
 from worldr1.policies.card import is_known, write_card
@@ -24,7 +25,7 @@ from worldr1.policies.registry import open_pipeline, open_policy, policy_class, 
 from worldr1.real_presets import RealPreset
 from worldr1.rewards.real import level_of, load_networks, make_real_reward
 from worldr1.train.distributed import ALONE, Processes
-from worldr1.train.fit import check_same_settings, write_text_atomically
+from worldr1.train.fit import check_same_settings
 from worldr1.train.launch import join
 from worldr1.train.loop import train
 from worldr1.train.metrics import Row
@@ -32,7 +33,8 @@ from worldr1.train.monitor import HackMonitor
 from worldr1.train.remote import placed
 from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt, Reward, Rollout
-from worldr1.video import read_video, write_video
+from worldr1.video import read_video
+from worldr1.video_write import write_video
 from worldr1.worlds.prompts import write_prompts
 
 OnHack = Literal["stop", "warn"]
@@ -76,7 +78,7 @@ class RealRun:
         pipeline = open_pipeline(model, dtype)
         if processes.is_main:  # now that nothing is left that could be refused
             out.mkdir(parents=True, exist_ok=True)
-            write_text_atomically(self._config(), out / "config.json")
+            write_atomically(self._config(), out / "config.json")
         processes.shard(pipeline)
         shape: dict[str, Any] = {"num_frames": preset.num_frames, "height": preset.height, "width": preset.width}
         options: dict[str, Any] = {"device": device, "memory": preset.memory, "text_cache": out / "texts"}
@@ -184,7 +186,7 @@ def run_real(
     found = {name: metrics[name]["after"] / max(1e-9, metrics[name]["before"]) for name in GUARDS}
     held = {n: {"value": v, "threshold": GUARDS[n], "pass": v >= GUARDS[n]} for n, v in found.items()}
     results = {"metrics": metrics, "guards": held, "command": command, "version": __version__}
-    write_text_atomically(json.dumps(results, indent=2), out / "results.json")
+    write_atomically(json.dumps(results, indent=2), out / "results.json")
     base = preset.hub if Path(model).is_dir() else model  # a directory's name says nothing
     write_card(out / "lora", base, f"worldr1/{preset.model}", results, None if is_known(base) else "other")
     return 0 if all(g["pass"] for g in held.values()) else 1

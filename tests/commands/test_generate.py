@@ -24,7 +24,8 @@ from worldr1.policies.tiny_policy import TinyPolicy
 from worldr1.real_presets import REAL_PRESETS
 from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt
-from worldr1.video import read_video, write_video
+from worldr1.video import read_video
+from worldr1.video_write import write_video
 from worldr1.worlds.tiny.captions import vocabulary
 
 SMALL = TinyConfig(codec_channels=(16, 16), text_width=32, width=32, heads=2, layers=1)

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from worldr1.report import page
 from worldr1.report.charts import line_chart, smooth, ticks
 from worldr1.report.page import Pair, ReportData, render, write_report
 from worldr1.report.sprites import sprite_png
@@ -257,7 +256,7 @@ def test_the_old_page_survives_a_failure(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(page.os, "replace", refuse)
+        patch.setattr("worldr1.files.os.replace", refuse)
         with pytest.raises(OSError, match="disk full"):
             write_report(make_data(), path)
     with pytest.raises(ValueError, match="iteration"):

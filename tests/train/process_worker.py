@@ -119,7 +119,7 @@ def process(name: str, folder: Path) -> None:
     try:
         processes = join(timeout_s=60)
         if not processes.is_main:
-            checkpoint.save_atomically = checkpoint.write_text_atomically = metrics.write_text_atomically = refuse
+            checkpoint.save_atomically = checkpoint.write_atomically = metrics.write_atomically = refuse
         out |= run(name, processes, folder, reported)
         processes.leave()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the tests look at it

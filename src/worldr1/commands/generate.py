@@ -21,6 +21,7 @@ from worldr1.commands.requests import Request, requests_of
 from worldr1.commands.score_backends import LEAST_SIDE
 from worldr1.commands.score_prompt import prompt_for
 from worldr1.commands.settings import Settings, settings_of
+from worldr1.files import write_atomically
 from worldr1.plan import GENERATION, Job, available_memory, check_memory, make_plan
 from worldr1.policies.diffusers_policy import DiffusersPolicy, Memory
 from worldr1.policies.lora_export import LORA_FILE
@@ -29,7 +30,7 @@ from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.tiny_policy import PACKAGED
 from worldr1.train.rollout import sample
 from worldr1.types import Clip, Prompt
-from worldr1.video import check_target, write_atomically, write_video
+from worldr1.video_write import check_target, write_video
 
 
 def run_generate(arguments: Arguments) -> None:
@@ -96,7 +97,7 @@ def _write(request: Request, clip: Clip, chosen: int, scores: Sequence[float | N
         "candidates": [{"seed": s, "score": x} for s, x in zip(request.seeds, scores, strict=True)],
         "settings": asdict(settings),
     }
-    write_atomically((json.dumps(made, indent=2, allow_nan=False) + "\n").encode(), _beside(request.path))
+    write_atomically(json.dumps(made, indent=2, allow_nan=False) + "\n", _beside(request.path))
 
 
 def _beside(path: Path) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from worldr1.commands.arguments import Generate as Arguments
-from worldr1.video import CONTAINERS
+from worldr1.video_write import CONTAINERS
 
 _COUNTS = ("num", "best_of", "steps", "frames", "size", "height", "width")
 

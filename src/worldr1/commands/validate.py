@@ -23,6 +23,7 @@ from worldr1.evaluate.bench.judges import JUDGES, combine_of
 from worldr1.evaluate.bench.kept import begin, keep
 from worldr1.evaluate.bench.statistics import summarise
 from worldr1.evaluate.bench.table import checks, markdown
+from worldr1.files import write_atomically
 
 _BY_DEFAULT = ("oracle", "estimated")
 _ANSWERS = {True: "yes", False: "no", None: "not measured"}
@@ -68,7 +69,7 @@ def run_validate(arguments: Arguments) -> None:
             bar.advance(task)
     rows.sort(key=lambda r: r.world)  # workers finish in any order
     # every clip's terms, so that another way to combine them needs no second run
-    _write(arguments.out / "rows.jsonl", "".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows))
+    write_atomically("".join(json.dumps(asdict(r), allow_nan=False) + "\n" for r in rows), arguments.out / "rows.jsonl")
     judges = {n: JUDGES[n](config) for n in names} if arguments.attack else {}
     summary = summarise(rows, {n: combine_of(n, config) for n in names})
     found = {n: asdict(attack(j, config, _QUICK_ATTACK if arguments.quick else None)) for n, j in judges.items()}
@@ -80,9 +81,9 @@ def run_validate(arguments: Arguments) -> None:
         "judges": summary,
         "attack": found,
     }
-    _write(arguments.out / "validation.json", json.dumps(result, indent=1, allow_nan=False))
-    _write(arguments.out / "validation.md", markdown(summary, command, found))
-    _write(arguments.out / "validation.svg", chart(summary))
+    write_atomically(json.dumps(result, indent=1, allow_nan=False), arguments.out / "validation.json")
+    write_atomically(markdown(summary, command, found), arguments.out / "validation.md")
+    write_atomically(chart(summary), arguments.out / "validation.svg")
     kept.unlink()
     _print(result, arguments.out)
 
@@ -104,13 +105,6 @@ def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) 
     chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
     chosen += [f"--{n} {shlex.quote(v)}" for n in ("depth", "flow") if (v := getattr(arguments, n)) is not None]
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
-
-
-def _write(path: Path, text: str) -> None:
-    """Under a temporary name first: a table that is there is complete."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _print(result: dict[str, Any], out: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from worldr1.files import write_atomically
 from worldr1.report import charts
 from worldr1.report.sprites import embed
 from worldr1.report.template import load_template
@@ -51,14 +51,7 @@ def write_report(data: ReportData, path: Path) -> None:
 
     Raises ``ValueError`` where ``data`` does not keep to the layout above, ``OSError`` where the disk refuses.
     """
-    html = render(data)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(html, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(render(data), path)
 
 
 def render(data: ReportData) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from worldr1.files import write_atomically
 from worldr1.report import charts
 from worldr1.report.score_pictures import depth_strip, heat_strip, side_by_side, tracks
 from worldr1.report.template import load_template
@@ -17,7 +18,7 @@ from worldr1.rewards.classical.file import MeasuredFile, pick_frames
 from worldr1.rewards.classical.pairs import Pair
 from worldr1.rewards.classical.stream import Measured
 from worldr1.types import Score
-from worldr1.video import Header, shown_path, write_atomically
+from worldr1.video import Header, shown_path
 
 STRIP, TRACKED = 8, 12  # frames of the strip, and of the tracks around the worst moment
 _FLICKER = 0.2  # of log brightness in a step: as bad as a step of which nothing is rigid
@@ -45,7 +46,7 @@ def write_score_page(videos: Sequence[ScoredVideo], depths: Sequence[Depth | Non
 
     Raises ``OSError`` where the disk refuses, ``ValueError`` where a video can no longer be read.
     """
-    write_atomically(render(videos, depths).encode(), path)
+    write_atomically(render(videos, depths), path)
 
 
 def render(videos: Sequence[ScoredVideo], depths: Sequence[Depth | None]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+from worldr1.files import write_atomically
 
 _GAP = 4  # pixels between versions
 
@@ -30,6 +31,4 @@ def write_sheet(columns: Sequence[Tensor], path: Path, *, every: int = 2, scale:
     sheet = torch.cat(strips[:-1], dim=1).numpy()
     sheet = cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     _, encoded = cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(encoded.tobytes())
-    os.replace(temporary, path)
+    write_atomically(encoded.tobytes(), path)

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from worldr1.files import write_atomically
 from worldr1.train.distributed import ALONE, Processes
-from worldr1.train.fit import save_atomically, write_text_atomically
+from worldr1.train.fit import save_atomically
 
 State = dict[str, Any]
 
@@ -152,7 +153,7 @@ class Checkpoints:
         fresh = path.with_suffix(".new")
         save_atomically(state, fresh)
         # the checksum first: a checkpoint under its final name always has one
-        write_text_atomically(f"{_digest(fresh)}  {path.name}\n", _checksum_path(path))
+        write_atomically(f"{_digest(fresh)}  {path.name}\n", _checksum_path(path))
         fresh.replace(path)
 
 

@@ -61,16 +61,6 @@ def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
     return {k: v for name, value in settings.items() for k, v in _flat(value, f"{prefix}{name}.").items()}
 
 
-def write_text_atomically(text: str, path: Path) -> None:
-    """Write text under a temporary name, then rename."""
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def rate_at(config: FitConfig, step: int) -> float:
     """Factor on the learning rates: linear warm-up, plateau, linear decay."""
     warm = min(1.0, (step + 1) / config.warmup)

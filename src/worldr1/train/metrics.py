@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
+from worldr1.files import write_atomically
 from worldr1.train.advantage import TermWeight, term_matrix
 from worldr1.train.faults import RESCORED
-from worldr1.train.fit import write_text_atomically
 from worldr1.types import Rollout, Score
 
 Row = dict[str, Any]
@@ -74,7 +74,7 @@ class Stopwatch:
 def write_rows(rows: Sequence[Row], path: Path) -> None:
     """One JSON object a line, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically("".join(json.dumps(r) + "\n" for r in rows), path)
+    write_atomically("".join(json.dumps(r) + "\n" for r in rows), path)
 
 
 class Trackers:

@@ -15,7 +15,7 @@ from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.train.metrics import Row
 from worldr1.train.rollout import InitialNoise, sample
 from worldr1.types import Prompt, Rollout
-from worldr1.video import write_video
+from worldr1.video_write import write_video
 
 Measure = Callable[[Sequence[Rollout]], Mapping[str, Tensor]]
 HELD_OUT = "held_out"  # the measure that must not fall: higher is better

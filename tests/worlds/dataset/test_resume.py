@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from worldr1 import video
+from worldr1 import files
 from worldr1.worlds.dataset import generate, shard
 from worldr1.worlds.dataset.config import DatasetConfig
 from worlds.dataset.fakes import fake_samples
@@ -75,7 +75,7 @@ def kill_inside_the_index() -> None:
                 die()
             os.replace(source, target)
 
-    video.os = DyingOS()
+    files.os = DyingOS()
 
 
 POINTS: dict[str, Callable[[], None]] = {

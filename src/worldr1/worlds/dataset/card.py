@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worldr1.video import write_atomically
+from worldr1.files import write_atomically
 from worldr1.worlds.dataset import sample
 from worldr1.worlds.dataset.config import DatasetConfig, generator
 from worldr1.worlds.dataset.index import SCHEMA, read_index
@@ -101,8 +101,8 @@ def write_card(config: DatasetConfig, out: Path) -> int:
         command=config.command(),
     )
     schema = json.dumps(Record.model_json_schema(), indent=1)
-    write_atomically(schema.encode(), out / SCHEMA_FILE)
-    write_atomically(text.encode(), out / "README.md")
+    write_atomically(schema, out / SCHEMA_FILE)
+    write_atomically(text, out / "README.md")
     return size
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from worldr1.video import write_atomically
+from worldr1.files import write_atomically
 from worldr1.worlds.families import FAMILIES
 from worldr1.worlds.renderers import get_renderer
 
@@ -107,7 +107,7 @@ def settle(config: DatasetConfig, out: Path) -> None:
     elif out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise ValueError(f"{out} holds other files and no {CONFIG_FILE}; choose a new folder for --out")
     else:
-        write_atomically(json.dumps(wanted, indent=2).encode(), path)
+        write_atomically(json.dumps(wanted, indent=2), path)
 
 
 def load_config(out: Path) -> DatasetConfig:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from worldr1.video import write_atomically
+from worldr1.files import write_atomically
 from worldr1.worlds.dataset.config import load_config
 from worldr1.worlds.dataset.index import read_index
 from worldr1.worlds.dataset.shard import read_files
@@ -57,14 +57,14 @@ def _write_videos(out: Path, folder: str, clips: Iterator[tuple[str, bytes, str]
 
 
 def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    write_atomically("".join(f"{line}\n" for line in lines).encode(), path)
+    write_atomically("".join(f"{line}\n" for line in lines), path)
 
 
 def pairs(out: Path, clips: Iterator[tuple[str, bytes, str]], _: int) -> None:
     """``key.mp4`` beside ``key.txt``: most LoRA trainers, finetrainers' file pairs."""
     for key, video, caption in clips:
         write_atomically(video, out / f"{key}.mp4")
-        write_atomically(caption.encode(), out / f"{key}.txt")
+        write_atomically(caption, out / f"{key}.txt")
 
 
 def jsonl(out: Path, clips: Iterator[tuple[str, bytes, str]], _: int) -> None:
@@ -79,7 +79,7 @@ def csv_table(out: Path, clips: Iterator[tuple[str, bytes, str]], _: int) -> Non
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(["video", "prompt"])
     writer.writerows([e.path, e.caption] for e in _write_videos(out, "videos", clips))
-    write_atomically(text.getvalue().encode(), out / "metadata.csv")
+    write_atomically(text.getvalue(), out / "metadata.csv")
 
 
 def videox(out: Path, clips: Iterator[tuple[str, bytes, str]], side: int) -> None:
@@ -88,7 +88,7 @@ def videox(out: Path, clips: Iterator[tuple[str, bytes, str]], side: int) -> Non
         {"file_path": e.path, "text": e.caption, "type": "video", "width": side, "height": side}
         for e in _write_videos(out, "train", clips)
     ]
-    write_atomically(json.dumps(rows, indent=1).encode(), out / "metadata.json")
+    write_atomically(json.dumps(rows, indent=1), out / "metadata.json")
 
 
 def finetrainers(out: Path, clips: Iterator[tuple[str, bytes, str]], _: int) -> None:

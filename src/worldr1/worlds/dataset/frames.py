@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from worldr1.video import write_atomically
+from worldr1.files import write_atomically
 
 
 def frames_path(out: Path, shard: int) -> Path:

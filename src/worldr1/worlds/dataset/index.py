@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from worldr1.video import write_atomically
+from worldr1.files import write_atomically
 from worldr1.worlds.dataset.shard import flush_folder
 from worldr1.worlds.record import Record
 

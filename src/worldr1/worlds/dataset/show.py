@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from worldr1.video import write_atomically
+from worldr1.files import write_atomically
 from worldr1.worlds.dataset.index import read_index
 from worldr1.worlds.dataset.sample import Sample
 from worldr1.worlds.dataset.shard import read_shard
