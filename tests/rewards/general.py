@@ -169,3 +169,11 @@ def evidence_of(
     asked = prompts or [None] * b
     evidence = gather_evidence(video, K, asked, true_depth, true_flow)
     return replace(evidence, segments=(ids - FIRST_OBJECT + 1).clamp(min=0))
+
+
+def swept(video: Tensor) -> Tensor:
+    """Clips ``[b, f, 3, h, w]`` under a warm lamp that sweeps over the picture, a quarter brighter below it."""
+    f, w = video.shape[1], video.shape[-1]
+    where = torch.linspace(-1, 1, w) - torch.linspace(-1.2, 1.2, f)[:, None]
+    lamp = 0.25 * torch.exp(-2 * where**2)[:, None, None] * torch.tensor([1.0, 0.85, 0.6]).view(3, 1, 1)
+    return video * (1 + lamp)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn.functional import max_pool2d
 
-from rewards.general import FRAMES, evidence_of, gone, orbit, pan_away_and_return, push, recoloured, scene
+from rewards.general import FRAMES, evidence_of, gone, orbit, pan_away_and_return, push, recoloured, scene, swept
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.palette import _ends, palette_term
 from worldr1.rewards.spec import evaluate
@@ -60,6 +60,8 @@ def test_a_change_of_light_is_honest() -> None:
     evidence = clean("orbit")
     dimmer = torch.linspace(1.0, 0.7, FRAMES)[:, None, None, None]
     assert min(numbers(replace(evidence, video=evidence.video * dimmer))) > 0.85
+    # one gain for the whole picture explains no lamp that sweeps over it
+    assert min(numbers(replace(evidence, video=swept(evidence.video)))) > 0.88
 
 
 def test_what_comes_into_the_picture_may_have_any_colour() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from rewards.general import FRAMES, evidence_of, moved, orbit, push, recoloured, scaled, scene, still
+from rewards.general import FRAMES, evidence_of, moved, orbit, push, recoloured, scaled, scene, still, swept
 from worldr1.rewards import spec
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.far_view import far_view_term, relit
@@ -105,6 +105,8 @@ def test_a_change_of_colour_is_seen_from_afar_and_a_change_of_light_is_not() -> 
     drift = torch.linspace(1, 0.7, FRAMES).view(1, -1, 1, 1, 1)
     lit = replace(clip("orbit"), video=clip("orbit").video * drift)
     assert float(far_view_term(lit).values) == pytest.approx(clean, abs=0.1)
+    lamp = replace(clip("orbit"), video=swept(clip("orbit").video))
+    assert float(far_view_term(lamp).values) == pytest.approx(clean, abs=0.07)
     plain, relighted = flow_term(lit), flow_term(lit, relit)
     assert float(relighted.values) > float(plain.values)
 

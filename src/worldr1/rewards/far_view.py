@@ -13,23 +13,24 @@ from worldr1.rewards.term import TermResult, masked_mean
 
 TAU = 0.15  # mean difference of colour, light taken out, that brings the score to 1/e
 _FULL = 0.25  # difference of RGB that counts in full
-_CELLS, _LIGHT_CELLS = 16, 9  # per side of the picture; light varies over about half of it, colours within it
+_CELLS = 16  # per side of the picture
+_HALF, _THIRD = 9, 5  # of the cells, over which light varies: about half of the picture; a lamp that sweeps, a third
 _MOST_GAIN = 1.8
 _LEAST_SHARE = 0.05  # of a frame that both must show
 _REASON = "no two distant frames show the same surface"
 
 
-def _smooth(image: Tensor) -> Tensor:
+def _smooth(image: Tensor, window: int) -> Tensor:
     coarse = adaptive_avg_pool2d(image, _CELLS)
-    coarse = avg_pool2d(coarse, _LIGHT_CELLS, stride=1, padding=_LIGHT_CELLS // 2, count_include_pad=False)
+    coarse = avg_pool2d(coarse, window, stride=1, padding=window // 2, count_include_pad=False)
     return interpolate(coarse, image.shape[-2:], mode="bilinear")
 
 
-def relit(source: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+def relit(source: Tensor, target: Tensor, mask: Tensor, window: int = _HALF) -> Tensor:
     """``source`` ``[n, 3, h, w]`` in the light of ``target``: times a gain that varies slowly over the picture, fitted
-    where ``mask`` ``[n, h, w]`` holds."""
+    where ``mask`` ``[n, h, w]`` holds, over ``window`` sixteenths of it."""
     here = mask[:, None].to(source)
-    gain = (_smooth(target * here) + 1e-3) / (_smooth(source * here) + 1e-3)
+    gain = (_smooth(target * here, window) + 1e-3) / (_smooth(source * here, window) + 1e-3)
     return source * gain.clamp(1 / _MOST_GAIN, _MOST_GAIN)
 
 
@@ -37,13 +38,13 @@ def far_view_term(evidence: Evidence) -> TermResult:
     """exp(−c/.15), c the mean colour difference of surfaces between frames half a clip and a whole clip apart.
 
     Pixels are carried by depth and camera; they count where the other frame has a surface at their depth and neither
-    moves by itself. Colours are looked for within a pixel, and a change of light that varies slowly over the picture
-    is taken out.
+    moves by itself. Colours are looked for within a pixel, and a change of light that varies slowly over the picture,
+    as a lamp's that sweeps over it, is taken out.
     """
 
     def measure(pair: Carried) -> tuple[Tensor, Tensor]:
         both = pair.same_surface & ~pair.moves
-        mine = relit(pair.source, sample(pair.target, pair.landing), both)
+        mine = relit(pair.source, sample(pair.target, pair.landing), both, _THIRD)
         best = torch.full_like(pair.expected_m, torch.inf)
         for dx, dy in ((0.0, 0.0), (0.8, 0.0), (-0.8, 0.0), (0.0, 0.8), (0.0, -0.8)):
             seen = sample(pair.target, pair.landing + pair.landing.new_tensor([dx, dy]))

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from worldr1.geometry.camera import inside, sample
 from worldr1.rewards.edges import reduced
 from worldr1.rewards.evidence import Evidence
+from worldr1.rewards.far_view import relit
 from worldr1.rewards.term import TermResult, masked_mean
 from worldr1.rewards.tracks import expected, same_surface
 
@@ -22,7 +23,6 @@ Array = npt.NDArray[Any]
 HALF = 0.002  # share of the picture in lost and new colours that brings the score to a half
 _SAME, _OTHER = 0.04, 0.15  # mean absolute difference of RGB: certainly the same colour, certainly another one
 _FEWEST = 4  # pixels that make a colour one of the picture's
-_MOST_GAIN = 1.8  # that a change of light may be
 _MARGIN = 1 / 16  # of the shorter side: what should be this close to the border may be outside
 _NEARER = 0.8  # of the depth: what is nearer hides the place, by estimates too
 _LEAST_SHARE = 0.05  # of a frame that must be in sight at the other end of the clip
@@ -36,14 +36,13 @@ def _ends(num_frames: int) -> tuple[list[int], list[int]]:
     return early, [last - t for t in early]
 
 
-def _light(evidence: Evidence, start: int, end: int) -> Tensor:
-    """Gain ``[b, 3]`` of each channel from frame ``start`` to ``end``, of the surfaces that depth and camera find in
-    both; 1 where there are none."""
+def _lit(evidence: Evidence, start: int, end: int) -> Tensor:
+    """Frame ``start``, `reduced`, ``[b, 3, h, w]``, in the light of frame ``end``: that of the surfaces which depth and
+    camera find in both."""
     landing, depth = expected(evidence, start, end)
-    same = same_surface(evidence, end, landing, depth)[:, None]
     seen = sample(evidence.video[:, end], landing)
-    before, after = (masked_mean(x, same, (2, 3)) + 1e-3 for x in (evidence.video[:, start], seen))
-    return (after / before).clamp(1 / _MOST_GAIN, _MOST_GAIN)
+    lit = relit(evidence.video[:, start], seen, same_surface(evidence, end, landing, depth))
+    return reduced(lit[:, None])[:, 0]
 
 
 def _in_sight(evidence: Evidence, start: int, end: int) -> Tensor:
@@ -61,12 +60,12 @@ def _colours(pictures: Tensor) -> Array:
     return np.repeat(colours, np.minimum(counts, _FEWEST), axis=0) / 255
 
 
-def _nowhere(picture: Tensor, others: Tensor, light: Tensor, seen: Tensor) -> Tensor:
+def _nowhere(picture: Tensor, lit: Tensor, others: Tensor, seen: Tensor) -> Tensor:
     """Mean of how strange, from 0 to 1, the colours of ``picture`` ``[3, h, w]`` are to ``others`` ``[n, 3, h, w]``, of
-    pixels that are ``seen`` ``[h, w]``; either as they are or all times ``light`` ``[3]``."""
+    pixels that are ``seen`` ``[h, w]``; either all as they are or all as in the others' light, ``lit``."""
     known = KDTree(_colours(others))
     means = []
-    for own in (picture, picture * light[:, None, None]):
+    for own in (picture, lit):
         colours, where = np.unique((own.float().flatten(1).T * 255).round().cpu().numpy(), axis=0, return_inverse=True)
         apart = known.query(colours / 255, k=[_FEWEST], p=1)[0][:, 0] / 3
         strange = np.clip((apart - _SAME) / (_OTHER - _SAME), 0, 1)[where.ravel()]
@@ -80,7 +79,7 @@ def palette_term(evidence: Evidence) -> TermResult:
     Of two frames at either end, against three of the other one, reduced to 64 pixels. What is out of sight there by
     depth and camera does not count; the camera decides nothing else, so that a small thing which came out from behind
     another in a new colour is seen where estimated motion is too coarse for a comparison in place. Colours are compared
-    as they are or in the light of the other frame, whichever leaves less.
+    as they are or in the light of the other frame, which may vary slowly over the picture, whichever leaves less.
     """
     f, pictures = evidence.video.shape[1], reduced(evidence.video)
     shares, enough = [], []
@@ -88,7 +87,7 @@ def palette_term(evidence: Evidence) -> TermResult:
         for i in sorted({sources[0], sources[-1]}):
             within = torch.stack([_in_sight(evidence, i, j) for j in others]).any(0)
             seen = interpolate(within[:, None].float(), pictures.shape[-2:], mode="area")[:, 0] > 0.5
-            clips = zip(pictures[:, i], pictures[:, others], _light(evidence, i, others[0]), seen, strict=True)
+            clips = zip(pictures[:, i], _lit(evidence, i, others[0]), pictures[:, others], seen, strict=True)
             shares.append(torch.stack([_nowhere(*clip) for clip in clips]))
             enough.append(seen.float().mean((1, 2)) >= _LEAST_SHARE)
     told = torch.stack(enough)
