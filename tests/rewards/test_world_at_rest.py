@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from rewards.general import FRAMES, evidence_of, moved, orbit, push, recoloured, scaled, scene, still, swept
 from worldr1.rewards import spec
@@ -115,6 +116,26 @@ def test_a_camera_that_jumps_or_trembles_is_not_steady_one_that_brakes_is() -> N
     assert value(steadiness_term, "eased") > 0.9
     for name in ("jump", "tremble"):
         assert value(steadiness_term, name) < 0.6
+
+
+def swinging(off: float) -> Evidence:
+    """A camera that turns by 6 degrees a step and hardly travels, one of its steps ``off``, of the scene's distance."""
+    evidence = clip("orbit")
+    distance = float(evidence.depth_m.median())
+    step = torch.eye(4).repeat(FRAMES, 1, 1)
+    step[:, :3, :3] = torch.from_numpy(Rotation.from_euler("y", 6, degrees=True).as_matrix()).float()
+    step[:, 0, 3] = 0.01 * distance
+    step[FRAMES // 2, 1, 3] += off * distance
+    c2w = [torch.eye(4)]
+    for t in range(FRAMES - 1):
+        c2w.append(c2w[-1] @ step[t])
+    return replace(evidence, c2w=torch.stack(c2w)[None])
+
+
+def test_what_little_a_turning_camera_travels_need_not_be_known_well() -> None:
+    assert float(steadiness_term(swinging(0.0)).values) == 1
+    assert float(steadiness_term(swinging(0.02)).values) > 0.7  # twice the usual travel, a fifth of the turn
+    assert float(steadiness_term(swinging(0.1)).values) < 0.5
 
 
 def test_the_gate_is_not_asked_of_a_prompt_for_a_camera_on_the_spot() -> None:
