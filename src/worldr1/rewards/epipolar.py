@@ -16,6 +16,7 @@ from worldr1.rewards.tracks import followed, spread_starts
 
 _STEP_PX, _THIRD_PX = 0.35, 0.5  # that flow may be off, of a step and followed for a third of a clip,
 _SMALL_DIAGONAL_PX = 230.0  # in pictures up to this diagonal; in larger ones as much more
+_LENGTH_SHARE = 0.01  # of its mean length that it may be off besides: fast motion is told less well, and changing light
 _GRID = 4  # cells per side that must each be mostly rigid
 _SOLID_CELL, _LEAST_IN_CELL = 0.5, 4  # mean of what is in it; correspondences
 _LEAST_SHARE = 0.1  # of the picture that must be followed
@@ -48,8 +49,9 @@ def epipolar_term(evidence: Evidence) -> TermResult:
 
     A step shows what breaks at once; what bends or creeps moves by less than the error of the flow in a step, and by
     pixels in a third of the clip, as honest movers do too. The flow is that which survives every round trip, near
-    texture where there is enough; a stretch of which too little does, or whose flow is too short against its error,
-    says nothing. Uses neither depth nor the recovered camera, so it fails for other reasons than the terms that do.
+    texture where there is enough, and may be off by a hundredth of its length on top of what it always may; a stretch
+    of which too little survives, or whose flow is too short against its error, says nothing. Uses neither depth nor
+    the recovered camera, so it fails for other reasons than the terms that do.
     """
     f = evidence.video.shape[1]
     steps = [(t, t + 1, *followed(evidence, t, 1)) for t in spread_starts(f, 1, 5)]
@@ -74,9 +76,12 @@ def _rigid(evidence: Evidence, stretches: Iterable[tuple[int, int, Tensor, Tenso
             textured = trusted[i] & evidence.near_texture[i, start]
             usable = textured if int(textured.sum()) >= least else trusted[i]
             p, q = grid[usable], landing[i][usable]
-            if len(p) < least or float((q - p).norm(dim=-1).mean()) < _LEAST_LENGTH * error_px:
+            if len(p) < least:
+                continue
+            length = float((q - p).norm(dim=-1).mean())
+            if length < _LEAST_LENGTH * error_px:
                 continue
             stride = -(-len(p) // _MOST_POINTS)
             p, q = p[::stride].double().cpu(), q[::stride].double().cpu()
-            shares[i].append(rigid_share(p.numpy(), q.numpy(), h, w, error_px))
+            shares[i].append(rigid_share(p.numpy(), q.numpy(), h, w, error_px + _LENGTH_SHARE * length))
     return evidence.video.new_tensor([float(np.mean(s)) if s else float("nan") for s in shares])
