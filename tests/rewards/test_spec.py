@@ -229,11 +229,12 @@ def test_without_a_scale_the_camera_term_forgives_one_but_not_creeping(move: str
 
 def test_typical_values_are_those_of_the_clean_clips_that_were_kept() -> None:
     assert set(TYPICAL) == {n for n in GENERAL if spec.spec_of(n).kind == "term"}
-    lines = (Path(__file__).parents[2] / "docs" / "seed15-rows.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parents[2] / "docs" / "seed17-rows.jsonl").read_text(encoding="utf-8").splitlines()
     clean = [row["parts"] for row in map(json.loads, lines) if row["case"] == "clean" and not row["stage"]]
     for name, value in TYPICAL.items():
         told = [parts[name] for parts in clean if parts.get(name) is not None]
         assert len(told) > 20, name
-        assert value == pytest.approx(median(told), abs=0.03), name
+        # the epipolar term has become more tolerant since
+        assert value == pytest.approx(median(told), abs=0.05 if name == "epipolar" else 0.01), name
     assert make_general_reward().typical == TYPICAL
     assert not make_general_reward(perceptual=lambda a, _b: a.mean((1, 2, 3))).typical  # measured otherwise

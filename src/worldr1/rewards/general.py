@@ -61,23 +61,23 @@ GENERAL: dict[str, Term] = {
     "continuity": continuity_guard,
     "picture": picture_guard,
 }
-# medians over clean clips of the bench without boards and walls, worlds 0 to 18 of seed 15, by the packaged networks,
-# moved by what the depth network's last stage changed on eight of those worlds (LOG.md): not for other networks
+# medians over clean clips of the bench without boards and walls, worlds 0 to 32 of seed 17, by the packaged networks,
+# the epipolar one moved by what its tolerance changed on ten of those worlds (LOG.md): not for other networks
 TYPICAL: Mapping[str, float] = {
-    "depth": 0.82,
+    "depth": 0.84,
     "flow": 0.96,
-    "rest": 0.35,
+    "rest": 0.38,
     "far_view": 0.79,
-    "epipolar": 0.82,
-    "held_out_view": 0.91,
-    "pose_divergence": 0.90,
-    "permanence": 0.96,
+    "epipolar": 0.87,
+    "held_out_view": 0.92,
+    "pose_divergence": 0.91,
+    "permanence": 0.97,
     "palette": 0.99,
     "detail": 1.0,
     "photometric": 0.97,
     "camera": 0.96,
     "steadiness": 1.0,
-    "reappearance": 0.42,
+    "reappearance": 0.44,
 }
 
 
