@@ -163,12 +163,12 @@ def test_an_abstention_has_a_reason_and_a_broken_term_becomes_none() -> None:
 @pytest.mark.parametrize("both_hands", [False, True])
 def test_what_the_prompt_leaves_out_and_what_failed_is_not_taken_for_typical(both_hands: bool) -> None:
     silent = says(0.0, "it is dark")
-    terms = {"flow": says(0.9), "depth": silent, "rest": silent, "camera": says(math.nan)}
-    typical = {"depth": 0.4, "rest": 0.2, "camera": 0.1}
+    terms = {"flow": says(0.9), "depth": silent, "palette": silent, "camera": says(math.nan)}
+    typical = {"depth": 0.4, "palette": 0.2, "camera": 0.1}
     reward = WorldReward(terms, flat_depth, no_flow, both_hands=both_hands, typical=typical)
     movers = Prompt("a fox runs", None, "", 0, {"movers": ["a fox"]})
     score = reward([Rollout(movers, noise_clip(), ())])[0]
-    assert score.parts == {"flow": pytest.approx(0.9), "depth": None, "rest": None, "camera": None}
+    assert score.parts == {"flow": pytest.approx(0.9), "depth": None, "palette": None, "camera": None}
     assert score.value == pytest.approx((0.9 * 0.4) ** 0.5)  # things move, so that nobody asks whether all rests
     rests = Prompt("a stone", None, "", 0, {"movers": []})
     assert reward([Rollout(rests, noise_clip(), ())])[0].value == pytest.approx((0.9 * 0.4 * 0.2) ** (1 / 3))
