@@ -18,7 +18,8 @@ _REASON = "five frames at least are needed for two steps with neighbours on both
 
 def _usual(steps: Tensor) -> Tensor:
     """Length ``[b]`` of the usual of steps ``[b, n, 3]``."""
-    return steps.norm(dim=-1).median(dim=1).values
+    length: Tensor = steps.norm(dim=-1).median(dim=1).values
+    return length
 
 
 def _out_of_line(steps: Tensor, usual: Tensor) -> Tensor:
