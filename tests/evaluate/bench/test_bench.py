@@ -177,8 +177,8 @@ def test_a_cheating_clip_that_is_liked_less_than_the_honest_one_fools_nobody() -
 
 
 def test_silence_is_typical_only_for_estimates_of_general_terms_by_packaged_depth() -> None:
-    config, parts = BenchConfig(), {"flow": 0.9, "rest": None}
-    assert combine_of("estimated", config)(parts) == pytest.approx((0.9 * TYPICAL["rest"]) ** 0.5)
+    config, parts = BenchConfig(), {"flow": 0.9, "far_view": None}
+    assert combine_of("estimated", config)(parts) == pytest.approx((0.9 * TYPICAL["far_view"]) ** 0.5)
     others = [
         ("oracle", config),
         ("estimated", replace(config, stack="tiny")),
