@@ -38,7 +38,7 @@ def test_what_is_carried_lands_as_it_does_alone(evidence: Evidence) -> None:
         torch.testing.assert_close(carried.expected_m[mine], depth)
         assert carried.source[mine].equal(evidence.video[:, i])
         assert carried.target_m[mine].equal(evidence.depth_m[:, j])
-        same = carried.same_surface[mine] == same_surface(evidence, j, landing, depth)
+        same = carried.same_surface[mine] == same_surface(evidence.depth_m[:, j], landing, depth)
         assert same.float().mean() > 0.999
 
 

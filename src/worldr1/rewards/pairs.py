@@ -11,7 +11,7 @@ from torch import Tensor
 
 from worldr1.geometry.camera import inside, lift, project, sample, transform
 from worldr1.rewards.evidence import Evidence
-from worldr1.rewards.tracks import same_surface_at
+from worldr1.rewards.tracks import same_surface
 
 _AT_ONCE = 2**20  # pixels of all clips and pairs: more is no faster on a CPU, and fills a GPU of any size
 
@@ -94,7 +94,7 @@ class Carried:
     @property
     def same_surface(self) -> Tensor:
         """Where ``[n, h, w]`` the target has a surface at about the depth that is expected there."""
-        return same_surface_at(self.target_m, self.landing, self.expected_m)
+        return same_surface(self.target_m, self.landing, self.expected_m)
 
 
 def over_pairs(

@@ -41,7 +41,7 @@ def _lit(evidence: Evidence, start: int, end: int) -> Tensor:
     camera find in both."""
     landing, depth = expected(evidence, start, end)
     seen = sample(evidence.video[:, end], landing)
-    lit = relit(evidence.video[:, start], seen, same_surface(evidence, end, landing, depth))
+    lit = relit(evidence.video[:, start], seen, same_surface(evidence.depth_m[:, end], landing, depth))
     return reduced(lit[:, None])[:, 0]
 
 

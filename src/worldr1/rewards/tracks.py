@@ -39,14 +39,9 @@ def expected(evidence: Evidence, start: int, end: int) -> tuple[Tensor, Tensor]:
     return project(points, evidence.K), points[..., 2]
 
 
-def same_surface(evidence: Evidence, end: int, landing: Tensor, depth: Tensor) -> Tensor:
-    """Where ``[b, h, w]`` frame ``end`` has, at landings ``[b, h, w, 2]``, a surface at about the depth ``[b, h, w]``
-    that is expected there."""
-    return same_surface_at(evidence.depth_m[:, end], landing, depth)
-
-
-def same_surface_at(found_m: Tensor, landing: Tensor, depth: Tensor) -> Tensor:
-    """`same_surface` of frames with depth ``found_m`` ``[n, h, w]``."""
+def same_surface(found_m: Tensor, landing: Tensor, depth: Tensor) -> Tensor:
+    """Where ``[n, h, w]`` frames of depth ``found_m`` ``[n, h, w]`` have, at landings ``[n, h, w, 2]``, a surface at
+    about the depth ``[n, h, w]`` that is expected there."""
     found = sample(found_m[:, None], landing)[:, 0]
     same = (found.log() - depth.clamp(min=0.05).log()).abs() < _SAME_SURFACE
     return same & inside(landing, *depth.shape[1:]) & (depth > 0.05)
