@@ -20,7 +20,7 @@ from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.flow_network import WorldFlow
 from worldr1.estimators.multiview import DepthAnything3Depth, MoGeDepth, VGGTDepth
 from worldr1.estimators.raft import RAFTFlow
-from worldr1.estimators.registry import make_depth, make_features, make_flow, make_matcher, make_segments
+from worldr1.estimators.registry import make_depth, make_features, make_flow, make_judge, make_matcher, make_segments
 
 
 def test_names_make_what_they_name(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_new_revision_of_the_answers_is_asked_again(tmp_path: Path, monkeypatc
     assert asked == [2, 2]
 
 
-@pytest.mark.parametrize("make", [make_depth, make_features, make_matcher, make_segments])
+@pytest.mark.parametrize("make", [make_depth, make_features, make_judge, make_matcher, make_segments])
 def test_the_hub_is_asked_before_a_model_is_loaded(
     make: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

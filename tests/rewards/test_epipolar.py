@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from rewards.general import FRAMES, evidence_of, orbit, scene
 from worldr1.geometry.camera import pixel_grid
+from worldr1.rewards import epipolar
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence
 from worldr1.types import Prompt
@@ -52,6 +54,13 @@ def test_a_wobble_that_returns_within_a_third_is_seen_in_the_steps() -> None:
         clean, forward_px=clean.forward_px + share * forward, backward_px=clean.backward_px + share * backward
     )
     assert epipolar_term(wobbling).values.max() < 0.6
+
+
+def test_long_flow_may_be_off_by_more_than_short_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    bent = creeping(at_rest(), 0.2)
+    tolerant = epipolar_term(bent).values
+    monkeypatch.setattr(epipolar, "_LENGTH_SHARE", 0.0)
+    assert (tolerant > epipolar_term(bent).values + 0.01).all()
 
 
 def test_flow_that_is_as_short_as_its_error_says_nothing() -> None:

@@ -197,6 +197,7 @@ def make_judge(name: str, device: str = "cpu") -> Judge:
         return EndpointJudge(Endpoint(url, model))
     from worldr1.estimators.judge import TransformersJudge
 
+    check_hub(name)
     return TransformersJudge(name, device=device)
 
 
