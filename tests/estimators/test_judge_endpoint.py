@@ -165,7 +165,7 @@ def test_a_name_says_where_the_judge_is() -> None:
         assert server.requests[0]["model"] == "org/seer-7b"
     with pytest.raises(ValueError, match="URL#MODEL"):
         make_judge("http://localhost:8000/v1")
-    with pytest.raises(ValueError, match="no vision-language model"):
+    with pytest.raises(ValueError, match="no folder '/nowhere/at-all'"):
         make_judge("/nowhere/at-all")
     assert not isinstance(judge, TransformersJudge)
 

@@ -177,3 +177,5 @@ def test_the_hub_is_asked_before_a_model_is_loaded(
     monkeypatch.setattr(HfApi, "model_info", refuse)
     with pytest.raises(ValueError, match=r"cannot be reached \(no road to owner/model in 10 s\); use a folder"):
         make("owner/model")
+    with pytest.raises(ValueError, match="there is no folder '/home/me/modle', and it is no hub id"):
+        make("/home/me/modle")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 from huggingface_hub import HfApi, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
 _SECONDS = 10.0  # to wait for an answer
 
@@ -16,10 +16,14 @@ def check_hub(name: str) -> None:
 
     Raises ``ValueError`` with the cause where it has not, refuses it, or cannot be reached.
     """
-    if Path(name).is_dir() or isinstance(try_to_load_from_cache(name, "config.json"), str):
+    if Path(name).is_dir():
         return
     try:
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return
         HfApi().model_info(name, timeout=_SECONDS)
+    except HFValidationError as error:
+        raise ValueError(f"there is no folder {name!r}, and it is no hub id (owner/name)") from error
     except RepositoryNotFoundError as error:
         raise ValueError("the hub has no such model, or you may not read it") from error
     except HfHubHTTPError as error:
