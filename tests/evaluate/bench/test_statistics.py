@@ -18,6 +18,7 @@ from worldr1.evaluate.bench.statistics import (
     spearman,
     summarise,
     threshold,
+    thresholds,
 )
 from worldr1.evaluate.bench.table import checks, markdown, weak_cases
 from worldr1.rewards.composite import aggregate
@@ -27,7 +28,7 @@ def row(world: int, case: str, severity: int, value: float | None, **parts: floa
     return Row("mine", world, "orbit", "", case, severity, value, parts)
 
 
-def bench(*, morph: float = 0.5, noise: float = 0.5, static: float = 0.1, specular: float = 0.9) -> list[Row]:
+def bench(*, morph: float = 0.5, noise: float = 0.5, static: float = 0.1, specular: float = 0.95) -> list[Row]:
     rows = []
     for w in range(4):
         rows.append(row(w, CLEAN, 0, 0.9 + 0.01 * w, depth=0.9, flow=0.8))
@@ -107,20 +108,33 @@ def test_a_good_reward_passes_every_check_and_a_fooled_one_does_not() -> None:
     assert weak_cases({"cases": by_case(rows)}) == ["object morph"]
 
 
-def test_the_threshold_sees_clean_clips_of_the_first_worlds_only() -> None:
-    assert headline(bench())["threshold"] == headline(bench(noise=1.2, morph=0.2, specular=0.1))["threshold"] == 0.9
+def test_no_world_is_judged_by_a_threshold_it_set() -> None:
+    assert thresholds(bench()) == {0: 0.92, 1: 0.92, 2: 0.9, 3: 0.9}
+    assert thresholds(bench(noise=1.2, morph=0.2, specular=0.1)) == thresholds(bench())  # clean clips only
     rows = [replace(r, value=0.2) if r.world >= 2 and r.case == CLEAN else r for r in bench()]
-    assert headline(rows)["threshold"] == 0.9
-    assert headline(rows)["false_alarms_clean"] == 1.0
+    assert thresholds(rows) == {0: 0.2, 1: 0.2, 2: 0.9, 3: 0.9}
+    assert headline(rows)["threshold"] == 0.2
+    assert headline(rows)["false_alarms_clean"] == 0.5
+
+
+def test_every_hard_positive_is_judged() -> None:
+    for world, alarms in ((0, 0.5), (3, 0.75)):  # .91 is below the second half's threshold, not the first's
+        rows = [replace(r, value=0.91) if r.case == "specular" else r for r in bench()]
+        rows = [replace(r, value=0.2) if r.world == world and r.case == "specular" else r for r in rows]
+        assert headline(rows)["false_alarms_positives"] == alarms
+        assert by_case(rows)["specular"]["false_alarms"] == alarms
 
 
 def test_false_alarms_have_an_interval_over_worlds() -> None:
-    rows = [replace(r, value=0.2) if r.world == 3 and r.case == "specular" else r for r in bench()]
+    fine = bench(specular=0.95)
+    rows = [replace(r, value=0.2) if r.world == 3 and r.case == "specular" else r for r in fine]
     head = headline(rows)
-    assert head["false_alarms_positives"] == 0.5
-    assert head["false_alarms_positives_ci95"] == (0.0, 1.0)
-    assert headline(bench())["false_alarms_positives_ci95"] == (0.0, 0.0)
-    assert "| false alarms, hard positives | 0.50 [0.00, 1.00] |" in markdown(
+    assert head["false_alarms_positives"] == 0.25
+    low, high = head["false_alarms_positives_ci95"]
+    assert low == 0.0
+    assert 0.25 < high <= 1.0
+    assert headline(fine)["false_alarms_positives_ci95"] == (0.0, 0.0)
+    assert f"| false alarms, hard positives | 0.25 [0.00, {high:.2f}] |" in markdown(
         {"mine": summarise(rows, {"mine": aggregate})["mine"]}, "c"
     )
 

@@ -116,6 +116,19 @@ def threshold(clean: Sequence[float]) -> float | None:
     return float(np.quantile(clean, ALARMS, method="lower")) if clean else None
 
 
+def thresholds(rows: Sequence[Row]) -> dict[int, float | None]:
+    """The threshold each world is judged by: that of the other half's clean clips, so that no world sets its own.
+
+    Two-fold cross-fitting: one half alone would leave the clips of the other unjudged, and a 5 % quantile of a few
+    dozen clips moves much from half to half. Clean clips with something built in (`worlds.stages`) do not count.
+    """
+    worlds = sorted({r.world for r in rows})
+    halves = worlds[: len(worlds) // 2], worlds[len(worlds) // 2 :]
+    plain = [r for r in rows if r.case == CLEAN and not r.stage]
+    cuts = [threshold(_values(r for r in plain if r.world in half)) for half in halves]
+    return {w: cut for half, cut in zip(halves, reversed(cuts), strict=True) for w in half}
+
+
 def _share(values: Iterable[bool]) -> float | None:
     told = list(values)
     return sum(told) / len(told) if told else None
@@ -125,6 +138,16 @@ def _below(values: Sequence[float], limit: float | None) -> float | None:
     return None if limit is None else _share(v < limit for v in values)
 
 
+def _alarms(rows: Iterable[Row], cuts: Mapping[int, float | None]) -> list[tuple[bool, int]]:
+    """Whether each clip with a score is below its threshold, and its world."""
+    told = [(r.value, cuts[r.world], r.world) for r in rows]
+    return [(value < cut, world) for value, cut, world in told if value is not None and cut is not None]
+
+
+def _alarmed(rows: Iterable[Row], cuts: Mapping[int, float | None]) -> float | None:
+    return _share(alarm for alarm, _ in _alarms(rows, cuts))
+
+
 def _values(rows: Iterable[Row]) -> list[float]:
     return [r.value for r in rows if r.value is not None]
 
@@ -132,23 +155,18 @@ def _values(rows: Iterable[Row]) -> list[float]:
 def headline(rows: Sequence[Row]) -> dict[str, Any]:
     """The numbers that a reward is held to, from rows of one judge.
 
-    The threshold comes from the clean clips of the first half of the worlds; false alarms, and what is caught, are
-    those of the other half. Clean clips with something built in for a corruption's sake (`worlds.stages`; a board
-    across the picture is the hardest) set neither the threshold nor ``worst_clean``; theirs is ``worst_clean_staged``.
+    False alarms, and what is caught, are counted at `thresholds`; ``threshold`` is that of all plain clean clips, to
+    use on others. Clean clips with something built in for a corruption's sake (`worlds.stages`; a board across the
+    picture is the hardest) set neither it nor ``worst_clean``; theirs is ``worst_clean_staged``.
     """
-    pairs = pairs_of(rows)
+    pairs, cuts = pairs_of(rows), thresholds(rows)
     broken = [p for p in pairs if CASES[p.case].kind == "corruption"]
     clean = [r for r in rows if r.case == CLEAN and not r.stage]
-    worlds = sorted({r.world for r in rows})
-    fitted, judged = set(worlds[: len(worlds) // 2]), set(worlds[len(worlds) // 2 :])
-    corrupted = [r for r in rows if r.case != CLEAN and CASES[r.case].kind == "corruption"]
-    cut = threshold(_values(r for r in clean if r.world in fitted))
+    edited = [r for r in rows if r.case != CLEAN]
+    corrupted = [r for r in edited if CASES[r.case].kind == "corruption"]
     worst = min(_values(clean), default=None)
-    hacks = _values(r for r in rows if r.case != CLEAN and CASES[r.case].kind == "hack")
-    honest = [r for r in rows if r.case != CLEAN and CASES[r.case].kind == "positive" and r.world in judged]
-    alarms = [(r.value < cut, r.world) for r in honest if r.value is not None and cut is not None]
-    seen = _values(r for r in corrupted if not CASES[r.case].held_out and r.world in judged)
-    unseen = _values(r for r in corrupted if CASES[r.case].held_out and r.world in judged)
+    hacks = _values(r for r in edited if CASES[r.case].kind == "hack")
+    alarms = _alarms((r for r in edited if CASES[r.case].kind == "positive"), cuts)
     return {
         "accuracy": accuracy(broken),
         "accuracy_middle": accuracy([p for p in broken if p.severity == MIDDLE]),
@@ -159,27 +177,26 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
         "hacks_below_worst_clean": _below(hacks, worst),
         "worst_clean": worst,
         "worst_clean_staged": min(_values(r for r in rows if r.case == CLEAN and r.stage), default=None),
-        "threshold": cut,
-        "false_alarms_clean": _below(_values(r for r in clean if r.world in judged), cut),
+        "threshold": threshold(_values(clean)),
+        "false_alarms_clean": _alarmed(clean, cuts),
         "false_alarms_positives": _share(alarm for alarm, _ in alarms),
         "false_alarms_positives_ci95": interval([float(a) for a, _ in alarms], [w for _, w in alarms]),
-        "caught_dev_types": _below(seen, cut),
-        "caught_held_out_types": _below(unseen, cut),
+        "caught_dev_types": _alarmed((r for r in corrupted if not CASES[r.case].held_out), cuts),
+        "caught_held_out_types": _alarmed((r for r in corrupted if CASES[r.case].held_out), cuts),
     }
 
 
 def by_case(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """What each case does to one judge's score."""
     pairs, out = pairs_of(rows), {}
-    head = headline(rows)
-    cut, worst = head["threshold"], head["worst_clean"]
+    cuts, worst = thresholds(rows), min(_values(r for r in rows if r.case == CLEAN and not r.stage), default=None)
     twins = {(r.world, r.path, r.stage): r.value for r in rows if r.case == CLEAN}
     for name in dict.fromkeys(r.case for r in rows if r.case != CLEAN):
         case, mine = CASES[name], [r for r in rows if r.case == name]
         middle = [r for r in mine if r.severity == MIDDLE]
         row: dict[str, Any] = {"kind": case.kind, "held_out": case.held_out, "mean": _mean(_values(middle))}
         if case.kind == "positive":
-            row["false_alarms"] = _below(_values(mine), cut)
+            row["false_alarms"] = _alarmed(mine, cuts)
             told = [(r.value, twins[r.world, r.path, r.stage]) for r in mine]
             row["change"] = _mean([v - clean for v, clean in told if v is not None and clean is not None])
         else:

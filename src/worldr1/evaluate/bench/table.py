@@ -88,8 +88,8 @@ def markdown(summary: Summary, command: str, attacks: Mapping[str, Mapping[str, 
                 _by_change(summary, judges),
                 "### Hacks\nBelow the worst clean clip, and mean score. Pure noise has no truth: it is estimated.",
                 _hacks(summary, judges),
-                "### Hard positives\nFalse alarms at the threshold that 5 % of the clean clips of the first worlds "
-                "miss, and the mean change of the score against the plain clip.",
+                "### Hard positives\nFalse alarms at the threshold that 5 % of the clean clips of the other half of "
+                "the worlds miss, and the mean change of the score against the plain clip.",
                 _positives(summary, judges),
                 *(_terms(judge, summary[judge]) for judge in judges),
                 *([_attacks(attacks)] if attacks else []),
@@ -119,7 +119,7 @@ def _headline(summary: Summary, judges: Sequence[str]) -> str:
         ("caught_held_out_types", "held-out types below the threshold, all severities"),
         ("worst_clean", "worst clean score"),
         ("worst_clean_staged", "worst clean score with a wall, board or overlap built in"),
-        ("threshold", "threshold"),
+        ("threshold", "threshold, of all plain clean clips"),
     ):
         rows.append([label, *(_number(h[key]) + _bounds(h.get(f"{key}_ci95")) for h in heads)])
     rows.append(["pairs", *(str(h["accuracy"]["pairs"] + h["hacks"]["pairs"]) for h in heads)])
