@@ -47,7 +47,7 @@ _SCORE = "reward"
 
 def mark_still(prompt: Prompt) -> Prompt:
     """The prompt, with ``travels: False`` among its facts where its camera stays and owes no parallax, and with
-    ``camera: fixed`` where it does not turn either, so that no view changes but by a zoom."""
+    ``camera: fixed`` where it does not turn either."""
     if prompt.camera is None:
         return prompt
     R, centres = prompt.camera.c2w[:, :3, :3], prompt.camera.c2w[:, :3, 3]
@@ -57,6 +57,16 @@ def mark_still(prompt: Prompt) -> Prompt:
     if float(rotation_angle_deg(R[:1].mT @ R).max()) < _LEAST_TURN_DEG:
         facts["camera"] = "fixed"
     return replace(prompt, facts=facts)
+
+
+def write_judgeable(count: int, seed: int, **shape: int) -> list[Prompt]:
+    """The first ``count`` training prompts without a zoom, which rewards cannot judge (`WorldReward`)."""
+    number, found = count, list[Prompt]()
+    while len(found) < count:
+        number *= 2
+        written = write_prompts("train", number, seed, **shape)
+        found = [mark_still(p) for p in written if p.camera is None or not p.camera.zooms()]
+    return found[:count]
 
 
 class RealRun:
@@ -86,10 +96,10 @@ class RealRun:
         self.judged = open_policy(pipeline, preset.eval_sampler, **shape, **options)  # the same weights
         self.policy.add_lora(preset.train.lora_rank, preset.train.seed)
         count = preset.train.iterations * preset.train.prompts
-        self.prompts = [mark_still(p) for p in write_prompts("train", count, 0, **shape)]
+        self.prompts = write_judgeable(count, 0, **shape)
         known = {p.text for p in self.prompts}
-        written = write_prompts("train", 4 * (preset.num_eval + _NUM_WATCHED), _HELD_OUT_PROMPTS, **shape)
-        others = [mark_still(p) for p in written if p.text not in known]
+        written = write_judgeable(4 * (preset.num_eval + _NUM_WATCHED), _HELD_OUT_PROMPTS, **shape)
+        others = [p for p in written if p.text not in known]
         self.eval_prompts = others[: preset.num_eval]
         self.watched_prompts = others[preset.num_eval : preset.num_eval + _NUM_WATCHED]
 

@@ -26,6 +26,11 @@ class CameraPath:
         poses: Tensor = torch.linalg.inv(self.c2w[:1]) @ self.c2w
         return poses
 
+    def zooms(self) -> bool:
+        """Whether the focal length changes, by a thousandth or more."""
+        focal = self.K[:, 0, 0]
+        return bool((focal / focal[0] - 1).abs().max() >= 1e-3)
+
 
 @dataclass(frozen=True)
 class Prompt:

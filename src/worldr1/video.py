@@ -25,43 +25,24 @@ _LARGEST_PIXELS = 2**26  # of a frame: twice of 8K; only a damaged header asks f
 _TEXT_CODECS = ("ansi", "bintext", "idf", "xbin")  # FFmpeg renders terminal text as video
 
 
-@dataclass(frozen=True)
-class Frames:
-    """A video as it was read."""
-
-    pixels: npt.NDArray[Any]  # [frames, h, w, 3] uint8, or float32 in [0, 1]
-    fps: float
-    original_size: tuple[int, int]  # (h, w) in the file, turned upright; differs from `pixels` when downscaled
-
-    def clip(self) -> Clip:
-        video = torch.from_numpy(np.ascontiguousarray(self.pixels.transpose(0, 3, 1, 2)))
-        return Clip(video / 255 if video.dtype == torch.uint8 else video, self.fps)
-
-
 def read_video(path: str | Path) -> Clip:
-    """The video of a file as a `Clip`, ``[frames, 3, h, w]`` float32 in [0, 1]; see `read_frames`."""
-    return read_frames(path).clip()
+    """The clip, ``[frames, 3, h, w]`` float32 in [0, 1], of a video file, or of a ``.npy`` array
+    ``[frames, h, w, 3]`` of uint8 or of floats in [0, 1].
 
-
-def read_frames(path: str | Path, *, short_side: int | None = None, max_frames: int | None = None) -> Frames:
-    """Read a video file, or a ``.npy`` array ``[frames, h, w, 3]`` of uint8 or of floats in [0, 1].
-
-    Frames whose shorter side exceeds ``short_side`` pixels are downscaled to it while reading. Turns of 90°
-    in the file's metadata are applied. Raises ``ValueError`` that names the file and what to do about it: missing,
-    a directory, empty, unreadable, damaged, cut off where that can be told, without video, one frame, more than
-    ``max_frames``, wrong shape, values that are not finite or outside [0, 1].
+    Turns of 90° in the file's metadata are applied. Raises ``ValueError`` that names the file and what to do about it:
+    missing, a directory, empty, unreadable, damaged, cut off where that can be told, without video, one frame, wrong
+    shape, values that are not finite or outside [0, 1].
     """
     path = _checked(path)
     frames: list[npt.NDArray[Any]] = []
-    size, fps = (0, 0), DEFAULT_FPS
+    fps = DEFAULT_FPS
     for frame, _, rate in _decode(path):
-        if len(frames) == max_frames:
-            raise ValueError(f"{path}: more than {max_frames} frames; cut the video into shorter ones")
-        size, fps = (frame.shape[0], frame.shape[1]), rate
-        frames.append(shrunk(frame, short_side))
+        frames.append(frame)
+        fps = rate
     if len(frames) < 2:
         raise ValueError(f"{path}: only one frame; a video needs at least two")
-    return Frames(np.stack(frames), fps, size)
+    video = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous()
+    return Clip(video / 255 if video.dtype == torch.uint8 else video, fps)
 
 
 @dataclass(frozen=True)
@@ -75,7 +56,7 @@ class Header:
 
 
 def read_header(path: str | Path) -> Header:
-    """Size, rate and length of a video, its first two frames decoded; raises ``ValueError`` as `read_frames`."""
+    """Size, rate and length of a video, its first two frames decoded; raises ``ValueError`` as `read_video`."""
     path = _checked(path)
     first = list(itertools.islice(_decode(path), 2))
     if len(first) < 2:
@@ -107,7 +88,7 @@ def _notes(frame: av.VideoFrame) -> dict[str, str]:
 def iter_frames(path: str | Path, start_s: float = 0.0) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
     """RGB frames ``[h, w, 3]`` from ``start_s`` on, each with its time in seconds: any length, constant memory.
 
-    Raises ``ValueError`` as `read_frames` does, for a damaged file when the damage is reached.
+    Raises ``ValueError`` as `read_video` does, for a damaged file when the damage is reached.
     """
     for frame, time_s, _ in _decode(_checked(path), start_s):
         yield frame if frame.dtype == np.uint8 else (frame * 255).round().astype(np.uint8), time_s
@@ -131,10 +112,10 @@ def _checked(path: str | Path) -> Path:
     return path
 
 
-def shrunk(frame: npt.NDArray[Any], short_side: int | None) -> npt.NDArray[Any]:
+def shrunk(frame: npt.NDArray[Any], short_side: int) -> npt.NDArray[Any]:
     """A frame ``[h, w, c]`` whose shorter side has at most ``short_side`` pixels."""
     height, width = frame.shape[:2]
-    if short_side is None or min(height, width) <= short_side:
+    if min(height, width) <= short_side:
         return frame
     factor = short_side / min(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))

@@ -16,6 +16,7 @@ from torch import Tensor
 from worldr1.files import write_atomically
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # suffixes that `write_video` knows
+LEAST_FPS = 0.01  # containers keep rates as fractions of whole numbers
 _CRF = "4"  # x264's quality: at 64 pixels a mean error below 1/255, a few kB a frame
 
 
@@ -34,8 +35,8 @@ def write_video(video: Tensor, fps: float, path: str | Path) -> None:
     if video.min() < 0 or video.max() > 1:
         span = f"[{float(video.min()):.4g}, {float(video.max()):.4g}]"
         raise ValueError(f"{path}: the video's values span {span}, not [0, 1]; nothing was written")
-    if not (math.isfinite(fps) and fps > 0):
-        raise ValueError(f"{path}: the frame rate must be positive, not {fps}")
+    if not (math.isfinite(fps) and fps >= LEAST_FPS):
+        raise ValueError(f"{path}: the frame rate must be a number from {LEAST_FPS} on, not {fps}")
     frames = (video.detach().float() * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
     write_atomically(_encode(frames, fps, CONTAINERS[path.suffix.lower()]), path)
 

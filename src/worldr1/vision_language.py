@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 
 def load_vision_language(model: str | Path, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -15,7 +16,7 @@ def load_vision_language(model: str | Path, device: str, dtype: torch.dtype) -> 
     try:
         processor = AutoProcessor.from_pretrained(model)
         network = AutoModelForImageTextToText.from_pretrained(model, dtype=dtype).to(device).eval()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise ValueError(f"no vision-language model at {str(model)!r}: {error}") from error
     if not getattr(processor, "chat_template", None):
         raise ValueError(f"{str(model)!r} has no chat template; use an instruction-tuned model")

@@ -13,7 +13,7 @@ from policies.pipelines import build, open_plainly, own_pipeline, policy
 from worldr1 import cli
 from worldr1.commands import generate as module
 from worldr1.commands.arguments import Generate
-from worldr1.commands.best_of import Judge
+from worldr1.commands.best_of import Chooser
 from worldr1.commands.settings import Settings, settings_of
 from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.policies.lora_export import LOW_NOISE_LORA
@@ -56,7 +56,9 @@ def beside(path: Path) -> dict[str, Any]:
 
 
 def test_a_video_says_what_it_was_made_from(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Judge, "score", lambda _self, text, clip: 0.25 if (text, clip.fps) == (TEXTS[0], 12) else None)
+    monkeypatch.setattr(
+        Chooser, "score", lambda _self, text, clip: 0.25 if (text, clip.fps) == (TEXTS[0], 12) else None
+    )
     assert generate(model, tmp_path / "x.mp4", "--prompt", TEXTS[0], "--seed", 7, "--fps", 12) == 0
     made = beside(tmp_path / "x.mp4")
     assert (made["prompt"], made["seed"], made["score"]) == (TEXTS[0], 7, 0.25)
@@ -125,7 +127,7 @@ def test_the_best_of_several_is_kept(tmp_path: Path, model: Path) -> None:
 
 
 def test_a_score_is_preferred_to_none_and_a_higher_one_to_a_lower() -> None:
-    judge = Judge(16, 16)
+    judge = Chooser(16, 16)
     clips = [Clip(torch.rand(5, 3, 16, 16)) for _ in range(4)]
     values = dict(zip(map(id, clips), (None, 0.0, 0.7, 0.2), strict=True))
     judge.score = lambda _text, clip: values[id(clip)]  # type: ignore[method-assign]
@@ -133,7 +135,7 @@ def test_a_score_is_preferred_to_none_and_a_higher_one_to_a_lower() -> None:
     assert judge.best("", clips[:2])[0] == 1
     assert judge.best("", clips[:1])[0] == 0
     with pytest.raises(ValueError, match="at least 16 pixels"):
-        Judge(8, 64)
+        Chooser(8, 64)
 
 
 def test_large_clips_are_judged_as_by_the_score_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +148,7 @@ def test_large_clips_are_judged_as_by_the_score_command(tmp_path: Path, capfd: p
         assert cli.main(["score", str(tmp_path / "x.mp4"), "--prompt", prompt, "--json"]) == 0
         (scored,) = json.loads(capfd.readouterr().out)["videos"]
         assert scored["score"] is not None
-        assert Judge(128, 192).score(prompt, clip) == pytest.approx(scored["score"], abs=0.02)
+        assert Chooser(128, 192).score(prompt, clip) == pytest.approx(scored["score"], abs=0.02)
 
 
 FPS = {"wan": 16, "wan22": 16, "wan5b": 24, "cogvideox": 8, "ltx": 25, "hunyuanvideo": 15}
@@ -244,7 +246,7 @@ def test_a_tiny_directory_gets_the_tiny_policy(model: Path) -> None:
 def test_noise_follows_the_camera_words_of_a_prompt(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Judge, "score", lambda _self, _text, _clip: None)
+    monkeypatch.setattr(Chooser, "score", lambda _self, _text, _clip: None)
     starts: list[object] = []
 
     def watched(policy: DiffusersPolicy, prompts: list[Prompt], seeds: list[int], **options: Any) -> Any:

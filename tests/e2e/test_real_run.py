@@ -18,7 +18,7 @@ from worldr1.policies.lora_export import LOW_NOISE_LORA
 from worldr1.policies.registry import open_pipeline, open_policy
 from worldr1.policies.sde import SamplerConfig
 from worldr1.real_presets import REAL_PRESETS, RealPreset, get_real_preset, override, weights_of, with_stack
-from worldr1.real_run import RealRun, mark_still, paired, run_real
+from worldr1.real_run import RealRun, mark_still, paired, run_real, write_judgeable
 from worldr1.rewards.downscaled import shrink
 from worldr1.rewards.published import get_stack
 from worldr1.train.monitor import HackedRewardError, HackedRewardWarning
@@ -190,6 +190,15 @@ def test_a_camera_that_only_turns_owes_no_parallax() -> None:
     assert kinds(camera="fixed") <= still
     assert kinds(travels=None) - still - turns
     assert mark_still(Prompt("no camera")) == Prompt("no camera")
+
+
+def test_training_prompts_ask_for_no_zoom() -> None:
+    prompts = write_judgeable(60, 0, num_frames=9)
+    kinds = [m["kind"] for p in prompts for m in p.facts["moves"]]
+    assert len(prompts) == 60
+    assert not any(k.startswith("zoom") for k in kinds)
+    assert any(m["kind"].startswith("zoom") for p in write_prompts("train", 60) for m in p.facts["moves"])
+    assert [p.text for p in prompts[:20]] == [p.text for p in write_judgeable(20, 0, num_frames=9)]
 
 
 def test_the_eight_bit_optimiser_is_in_the_plan() -> None:

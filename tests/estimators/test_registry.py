@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import types
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from worldr1.estimators import registry
 from worldr1.estimators.cache import Cached
-from worldr1.estimators.depth import MAX_DEPTH_M, TransformersDepth
+from worldr1.estimators.depth import MAX_DEPTH_M, PACKAGED, TransformersDepth
 from worldr1.estimators.flow import DISFlow
 from worldr1.estimators.flow_network import WorldFlow
 from worldr1.estimators.multiview import DepthAnything3Depth, MoGeDepth, VGGTDepth
@@ -179,3 +180,11 @@ def test_the_hub_is_asked_before_a_model_is_loaded(
         make("owner/model")
     with pytest.raises(ValueError, match="there is no folder '/home/me/modle', and it is no hub id"):
         make("/home/me/modle")
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    folder = shutil.copytree(PACKAGED, tmp_path / "depth")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    with pytest.raises(ValueError, match=f"the weights of {folder} are damaged"):
+        make_depth(str(folder))

@@ -43,6 +43,7 @@ def score(found: Tensor, prompt: Prompt | None, term: Term = camera_term) -> flo
         K=torch.eye(3)[None],
         c2w=found[None],
         ego_px=torch.zeros(1, f - 1, 2, 2, 2),
+        ego_back_px=torch.zeros(1, f - 1, 2, 2, 2),
         dynamic=nothing > 1,
         prompts=[prompt],
     )

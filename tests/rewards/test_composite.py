@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from worldr1.rewards.guards import Floor, floor_from, floor_guard, motion, sharp
 from worldr1.rewards.spec import SPECS
 from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import Term, TermResult
-from worldr1.types import Clip, Prompt, Rollout
+from worldr1.types import CameraPath, Clip, Prompt, Rollout
 
 
 def flat_depth(frames: Tensor) -> Tensor:
@@ -234,3 +235,13 @@ def test_without_a_floor_a_guard_abstains() -> None:
     score = reward([noise_clip()])[0]
     assert score.parts["guard"] is None
     assert "no floor" in score.notes["guard"]
+
+
+def test_a_prompt_that_asks_for_a_zoom_is_refused() -> None:
+    clip = noise_clip()
+    path = CameraPath(torch.eye(4).repeat(5, 1, 1), torch.eye(3).repeat(5, 1, 1))
+    reward = WorldReward(TERMS, flat_depth, no_flow)
+    assert len(reward([Rollout(Prompt("a pan", path), clip, ())])) == 1
+    longer = path.K * torch.tensor([1.0, 1.1, 1.2, 1.3, 1.4])[:, None, None]
+    with pytest.raises(ValueError, match="leave out prompts with a zoom"):
+        reward([Rollout(Prompt("closer", replace(path, K=longer)), clip, ())])

@@ -39,7 +39,7 @@ def test_a_slow_bend_is_seen_though_every_step_passes() -> None:
     # what may move by itself may creep, and a clip of five frames has no stretch longer than a step
     assert epipolar_term(replace(bent, prompts=(AT_REST, FREE))).values[1] > epipolar_term(bent).values[1] + 0.05
     short = {n: getattr(bent, n)[:, :5] for n in ("video", "depth_m", "c2w", "dynamic")}
-    short |= {n: getattr(bent, n)[:, :4] for n in ("forward_px", "backward_px", "ego_px")}
+    short |= {n: getattr(bent, n)[:, :4] for n in ("forward_px", "backward_px", "ego_px", "ego_back_px")}
     at_rest_or_not = [epipolar_term(replace(bent, prompts=[p] * 2, **short)).values for p in (AT_REST, FREE)]
     assert at_rest_or_not[0].equal(at_rest_or_not[1])
 

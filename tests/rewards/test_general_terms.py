@@ -29,6 +29,7 @@ from worldr1.estimators.registry import make_flow
 from worldr1.rewards.edges import textured
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence, gather_evidence
+from worldr1.rewards.flow import unexplained
 from worldr1.rewards.guards import continuity_guard, motion, picture_guard, saturation, texture, textured_motion
 from worldr1.rewards.held_out_view import held_out_view, held_out_view_term
 from worldr1.rewards.missing import missing_objects
@@ -123,7 +124,11 @@ def while_turned_away(seed: int = 0) -> Evidence:
     assert whole.segments is not None
     last = int(torch.nonzero((whole.segments[0] == 2).sum((1, 2)) == 0).amax())
     parts = {n: getattr(whole, n)[:, : last + 1] for n in ("video", "depth_m", "c2w", "dynamic", "segments")}
-    return replace(whole, **parts, **{n: getattr(whole, n)[:, :last] for n in ("forward_px", "backward_px", "ego_px")})
+    return replace(
+        whole,
+        **parts,
+        **{n: getattr(whole, n)[:, :last] for n in ("forward_px", "backward_px", "ego_px", "ego_back_px")},
+    )
 
 
 def test_an_object_that_does_not_come_back_though_its_place_does_is_missing() -> None:
@@ -393,6 +398,8 @@ def test_black_uniform_and_frozen_frames_are_seen() -> None:
     uniform = clean.video.clone()
     uniform[:, :6] = 0.5
     assert max(numbers(picture_guard, replace(clean, video=uniform))) < 0.6
+    red = torch.tensor([0.8, 0.0, 0.2])[:, None, None] * torch.linspace(1, 0.7, FRAMES)[:, None, None, None]
+    assert max(numbers(picture_guard, replace(clean, video=red.expand_as(clean.video)))) == 0  # of one colour each
     assert max(numbers(picture_guard, replace(clean, video=clean.video[:, :1].expand_as(clean.video)))) == 0
 
 
@@ -470,3 +477,11 @@ def test_a_nearer_object_that_touches_another_may_hide_any_part_of_it() -> None:
     assert not beside(1.92, 3)  # the table that it stands on
     assert not beside(3.0, 3)  # it hides that
     assert not beside(1.8, 3, instance=0)  # `in_full` sees to the scenery
+
+
+def test_the_camera_explains_steps_back_as_well_as_steps_ahead() -> None:
+    evidence = evidence_of([scene(orbit(60, frames=5))])
+    nothing = torch.zeros_like(evidence.forward_px)
+    ahead, back = unexplained(replace(evidence, forward_px=nothing, backward_px=nothing)).mean(2)[0].tolist()
+    assert ahead < 0.02  # by the camera alone
+    assert back < 1.5 * ahead

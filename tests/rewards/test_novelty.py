@@ -147,3 +147,12 @@ def board(step_px: float) -> Evidence:
 def test_a_board_that_moves_by_its_period_is_not_held() -> None:
     assert novelty(board(step_px=2.0)) == [1.0, 1.0]
     assert novelty(board(step_px=0.0)) == [0.0, 0.0]
+
+
+def test_depth_without_a_number_is_no_way_out() -> None:
+    evidence = asked("orbit")
+    depth = evidence.depth_m.clone()
+    depth[1, 0, 0, 0] = torch.nan
+    result = novelty_guard(replace(evidence, depth_m=depth))
+    assert result.applicable.tolist() == [True, False]
+    assert result.reason_of(1) != SPECS["novelty"].reason  # so that it counts as 0

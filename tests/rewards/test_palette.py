@@ -68,7 +68,7 @@ def test_what_comes_into_the_picture_may_have_any_colour() -> None:
     """The camera pans away from the scene, and what it only then sees turns out to be magenta."""
     whole, last = evidence_of([scene(pan_away_and_return(), 0)]), 3
     cut = {n: getattr(whole, n)[:, : last + 1] for n in ("video", "depth_m", "c2w", "dynamic")}
-    cut |= {n: getattr(whole, n)[:, :last] for n in ("forward_px", "backward_px", "ego_px")}
+    cut |= {n: getattr(whole, n)[:, :last] for n in ("forward_px", "backward_px", "ego_px", "ego_back_px")}
     away = replace(whole, segments=None, **cut)
     early, width = expected(away, last, 1)[0][0, ..., 0], whole.video.shape[-1]  # what is compared: frames 0 and 1
     new = (early < 0) | (early > width)

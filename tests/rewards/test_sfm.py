@@ -29,7 +29,7 @@ def evidence(move: str, *structures: Structure) -> Evidence:
     nothing, still = torch.zeros(b, f, 2, 2), torch.zeros(b, f - 1, 2, 2, 2)
     return Evidence(
         torch.zeros(b, f, 3, 2, 2), nothing + 1, still, still, torch.eye(3).expand(b, 3, 3),
-        path(move, f).expand(b, f, 4, 4), still, nothing > 1, (asking(move, f),) * b, structures=structures,
+        path(move, f).expand(b, f, 4, 4), still, still, nothing > 1, (asking(move, f),) * b, structures=structures,
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def toy(prompts: list[Prompt | None] | None = None, dtype: torch.dtype = torch.f
     c2w[..., 1, 3] = 0.0071 * torch.arange(f, dtype=dtype)  # no pixel may land on the border exactly: masks flip there
     K = torch.tensor([[16.0, 0, 9], [0, 16, 8], [0, 0, 1]], dtype=dtype).repeat(b, 1, 1)
     nothing = torch.zeros(b, f, h, w, dtype=torch.bool)
-    return Evidence(video, depth, flow, -flow, K, c2w, flow, nothing, prompts or [None])
+    return Evidence(video, depth, flow, -flow, K, c2w, flow, -flow, nothing, prompts or [None])
 
 
 def asked(saturated: bool = False) -> Evidence:
@@ -69,7 +69,19 @@ EVERY: dict[str, Term] = GENERAL | OF_OBJECTS | TERMS | {n: of_measure(m) for n,
 # from what networks or structure from motion say, none of which passes gradients
 ASKED_ELSEWHERE = {"prompt", "semantic", "sfm", "smoothness"}
 # these abstain on the toy, so that nothing is claimed of them
-SILENT = {"steadiness", "reappearance", "volume", "novelty"}
+SILENT = {"steadiness", "reappearance", "volume"}
+# what answers differently about the two clips of the last test: others could not show a mixture
+TELLS_APART = {
+    "depth",
+    "flow",
+    "rest",
+    "far_view",
+    "held_out_view",
+    "permanence",
+    "palette",
+    "photometric",
+    "constancy",
+}
 
 
 def passes_gradients(name: str, seed: int) -> bool:
@@ -138,13 +150,27 @@ def test_a_term_is_held_back_where_its_spec_says_so_clip_by_clip() -> None:
 
 @pytest.mark.parametrize("name", list(GENERAL | TERMS))
 def test_a_clips_score_does_not_depend_on_those_beside_it(name: str) -> None:
-    term, evidence = (GENERAL | TERMS)[name], toy([Prompt("a"), Prompt("b")])
+    term, evidence = (GENERAL | TERMS)[name], toy([None, None])
+    grain = torch.randn(evidence.video.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    each = torch.tensor([0.0, 1.0], dtype=torch.float64)  # the second clip differs in all that is measured
+    video = (evidence.video + 0.03 * each.view(2, 1, 1, 1, 1) * grain).clamp(0, 1)
+    depth = evidence.depth_m * (1 + 0.1 * each.view(2, 1, 1, 1) * grain[:, :, 0])
+    c2w = evidence.c2w.clone()
+    c2w[1, :, 0, 3] *= 1.2
+    forward = evidence.forward_px * (1 + 0.3 * each.view(2, 1, 1, 1, 1))
+    K = evidence.K.expand(4, 2, 3, 3)
+    prompts = [Prompt("a", CameraPath(c2w[i], K[:, i]), facts={"movers": []}) for i in range(2)]
+    evidence = replace(
+        evidence, video=video, depth_m=depth, c2w=c2w, forward_px=forward, backward_px=-forward, prompts=tuple(prompts)
+    )
     both = spec.evaluate(name, term, evidence)
     for i in range(2):
         alone = spec.evaluate(name, term, evidence.select(torch.arange(2) == i))
         assert torch.equal(alone.applicable, both.applicable[i : i + 1])
         if bool(alone.applicable):
             torch.testing.assert_close(alone.values, both.values[i : i + 1])
+    if name in TELLS_APART:
+        assert both.values[0] != both.values[1]
 
 
 def test_new_terms_are_off_in_the_tiny_stack() -> None:

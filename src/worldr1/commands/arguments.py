@@ -222,13 +222,16 @@ class Score:
     backend."""
     backend: Annotated[str, arg(metavar="auto|classical|tiny|world|NAME")] = "auto"
     """What measures; every backend has terms of its own. classical: matched features, no weights, any size and length,
-    a second or two a clip; of more than 600 frames, 8 windows of 48. world: all terms of the general reward, which
-    worldr1 validate-rewards puts to the test on rendered worlds, on the packaged networks, at 128 pixels on the short
-    side; slow: about half a minute of one core for a clip of 17 frames. NAME: the same terms on other depth: vggt,
-    moge, depth-anything-3, or any depth model of transformers by hub id or directory. tiny: the terms that the tiny
-    model trains with, made for its clips. The networks see at most 81 frames at once; of more, 4 windows of 25. auto
-    takes tiny for clips of at most 64 x 64 pixels, as the tiny model makes them, and classical for all others: of real
-    footage that tells broken from whole most often."""
+    a second or two a clip; of more than 600 frames, 8 windows of 48. world: the general reward, which worldr1
+    validate-rewards puts to the test on rendered worlds (with a prompt and --static-scene), on the packaged
+    networks, at 128 pixels on the short side; slow: about half a minute of one core for a clip of 17 frames.
+    NAME: the same terms on other depth: vggt, moge, depth-anything-3, or any depth model of transformers by hub
+    id or directory. tiny: the terms that the tiny model trains with, made for its clips. The networks see at
+    most 81 frames at once; of more, 4 windows of 25. auto takes tiny for clips of at most 64 x 64 pixels, as the
+    tiny model makes them, and classical for all others: of real footage that tells broken from whole most often."""
+    static_scene: Flag = False
+    """Nothing but the camera moves in these videos: the general terms that need to know this are asked too (as in
+    validate-rewards). Of the tiny and the classical terms none does."""
     json: Flag = False
     """Print JSON instead of a table; "seconds" is the length of the video."""
     report: Annotated[Path | None, arg(metavar="FILE.html")] = None

@@ -11,7 +11,7 @@ from worldr1.rewards.classical.terms import score_measured
 from worldr1.types import Clip, Rollout
 
 
-class Judge:
+class Chooser:
     """Scores clips of one size with what `worldr1 score` takes for it."""
 
     def __init__(self, height: int, width: int) -> None:

@@ -16,7 +16,7 @@ import transformers.utils.logging
 from safetensors import SafetensorError
 
 from worldr1.commands.arguments import Generate as Arguments
-from worldr1.commands.best_of import Judge
+from worldr1.commands.best_of import Chooser
 from worldr1.commands.requests import Request, requests_of
 from worldr1.commands.score_backends import LEAST_SIDE
 from worldr1.commands.score_prompt import prompt_for
@@ -55,14 +55,14 @@ def run_generate(arguments: Arguments) -> None:
     for text in dict.fromkeys(r.text for r in requests):
         _warn_about_words(policy, text)
     can_tell = settings.frames > 1 and min(settings.height, settings.width) >= LEAST_SIDE
-    judge = Judge(settings.height, settings.width) if can_tell or arguments.best_of > 1 else None
+    judge = Chooser(settings.height, settings.width) if can_tell or arguments.best_of > 1 else None
     policy.prepare([r.text for r in requests])
     together = max(1, policy.batch // arguments.best_of)  # requests sampled at once
     for i in range(0, len(requests), together):
         _make(policy, requests[i : i + together], judge, settings)
 
 
-def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Judge | None, settings: Settings) -> None:
+def _make(policy: DiffusersPolicy, requests: Sequence[Request], judge: Chooser | None, settings: Settings) -> None:
     """Sample, choose, write and print some requests."""
     asked = [_prompt(r.text, settings) for r in requests]
     prompts = [replace(p, seed=s) for r, p in zip(requests, asked, strict=True) for s in r.seeds]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from worldr1.commands.arguments import Generate as Arguments
-from worldr1.video_write import CONTAINERS
+from worldr1.video_write import CONTAINERS, LEAST_FPS
 
 _COUNTS = ("num", "best_of", "steps", "frames", "size", "height", "width")
 
@@ -33,8 +34,8 @@ def requests_of(arguments: Arguments) -> list[Request]:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-    if arguments.fps is not None and arguments.fps <= 0:
-        raise ValueError(f"--fps must be more than 0, not {arguments.fps}")
+    if arguments.fps is not None and not (math.isfinite(arguments.fps) and arguments.fps >= LEAST_FPS):
+        raise ValueError(f"--fps must be a number from {LEAST_FPS} on, not {arguments.fps}")
     if (arguments.prompt is None) == (arguments.prompts is None):
         raise ValueError("generate needs either --prompt TEXT or --prompts FILE")
     if arguments.prompt is not None:

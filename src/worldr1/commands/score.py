@@ -28,7 +28,14 @@ def run_score(arguments: Arguments) -> None:
     backends = [choose_backend(arguments.backend, *header.size) for header in headers]
     learned = {name: load_backend(name) for name in dict.fromkeys(backends) if name != "classical"}
     scored = [
-        score_file(path, header, learned.get(backend), arguments.prompt, pictures=arguments.report is not None)
+        score_file(
+            path,
+            header,
+            learned.get(backend),
+            arguments.prompt,
+            static_scene=arguments.static_scene,
+            pictures=arguments.report is not None,
+        )
         for path, header, backend in zip(arguments.files, headers, backends, strict=True)
     ]
     if arguments.report is not None:

@@ -38,12 +38,19 @@ class _Seen:
 
 
 def score_file(
-    path: Path, header: Header, reward: WorldReward | None, prompt: str | None, *, pictures: bool = False
+    path: Path,
+    header: Header,
+    reward: WorldReward | None,
+    prompt: str | None,
+    *,
+    static_scene: bool = False,
+    pictures: bool = False,
 ) -> ScoredVideo:
     """Score one video by the terms of ``reward``, or without one by the classical terms.
 
-    With ``pictures`` matched features are measured whatever scores, for what the report shows. Raises ``ValueError``
-    that names the file.
+    ``static_scene`` says that nothing but the camera moves, and asks the reward's terms that need to know. With
+    ``pictures`` matched features are measured whatever scores, for what the report shows. Raises ``ValueError`` that
+    names the file.
     """
     measured = measure_file(path, header) if reward is None or pictures else None
     if reward is None:
@@ -54,7 +61,11 @@ def score_file(
         notes = {"length": measured.note} if measured.note else {}
     else:
         seen = _look(path, header)
-        score, num_frames, seconds = _by_networks(seen.clips, reward, prompt), seen.num_frames, seen.seconds
+        score, num_frames, seconds = (
+            _by_networks(seen.clips, reward, prompt, static_scene),
+            seen.num_frames,
+            seen.seconds,
+        )
         notes = {"length": seen.note} if seen.note else {}
         height, width = seen.clips[0].video.shape[-2:]
         if (height, width) != header.size:
@@ -64,14 +75,16 @@ def score_file(
     return ScoredVideo(path, header, score, num_frames, seconds, measured)
 
 
-def _by_networks(clips: Sequence[Clip], reward: WorldReward, prompt: str | None) -> Score:
+def _by_networks(clips: Sequence[Clip], reward: WorldReward, prompt: str | None, static_scene: bool) -> Score:
     """The score of a video's windows; a prompt's camera path is that of the whole, and not asked of a part."""
     scores = []
     for clip in clips:
-        if prompt is None:
+        if prompt is None and not static_scene:
             scores += reward([clip])
             continue
-        asked = prompt_for(prompt, clip)
+        asked = prompt_for(prompt or "", clip)
+        if static_scene:
+            asked = replace(asked, facts={**asked.facts, "movers": []})
         scores += reward([Rollout(asked if len(clips) == 1 else replace(asked, camera=None), clip, ())])
     return joined(scores, reward.typical)
 

@@ -1,12 +1,15 @@
-"""Ask the hub about a model once: loading one retries for half a minute, and then does not say why."""
+"""Whether a model can be had: loading one from the hub retries for half a minute, and then does not say why."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+from safetensors import SafetensorError
 
 _SECONDS = 10.0  # to wait for an answer
 
@@ -31,3 +34,13 @@ def check_hub(name: str) -> None:
     except (httpx2.HTTPError, OSError) as error:
         cause = str(error) or type(error).__name__
         raise ValueError(f"the hub cannot be reached ({cause}); use a folder") from error
+
+
+@contextmanager
+def available(name: str) -> Iterator[None]:
+    """For loading the model of a folder or hub id; raises as `check_hub`, and ``ValueError`` for damaged weights."""
+    check_hub(name)
+    try:
+        yield
+    except SafetensorError as error:
+        raise ValueError(f"the weights of {name} are damaged ({error}); download or copy them again") from error

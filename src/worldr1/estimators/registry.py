@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from worldr1.estimators.hub import check_hub
+from worldr1.estimators.hub import available
 
 if TYPE_CHECKING:
     from worldr1.estimators.judge import Judge
@@ -118,16 +118,16 @@ def _is_model(name: str) -> bool:
 def make_depth(name: str, cache: Path | None = None) -> Callable[[Tensor], Tensor]:
     """A depth estimator by name, folder or hub id, its answers kept in ``cache``.
 
-    Raises ``ValueError`` for an unknown name or one that the hub does not give, ``ImportError`` naming the missing
-    package, ``OSError`` for a model that cannot be loaded.
+    Raises ``ValueError`` for an unknown name, one that the hub does not give or damaged weights, ``ImportError`` naming
+    the missing package, ``OSError`` for a model that cannot be loaded.
     """
     if name in DEPTH:
         estimator = DEPTH[name]()
     elif _is_model(name):
         from worldr1.estimators.depth import TransformersDepth
 
-        check_hub(name)
-        estimator = TransformersDepth(name)
+        with available(name):
+            estimator = TransformersDepth(name)
     else:
         raise unknown("depth estimator", name, DEPTH)
     kept: Callable[[Tensor], Tensor] = _kept(estimator, f"depth:{name}", cache)
@@ -156,8 +156,9 @@ def make_features(name: str, cache: Path | None = None) -> Callable[[Tensor], Te
 
     if not _is_model(name):
         raise unknown("feature extractor", name, ["facebook/dinov2-small"])
-    check_hub(name)
-    kept: Callable[[Tensor], Tensor] = _kept(TransformersFeatures(name), f"features:{name}", cache)
+    with available(name):
+        features = TransformersFeatures(name)
+    kept: Callable[[Tensor], Tensor] = _kept(features, f"features:{name}", cache)
     return kept
 
 
@@ -179,8 +180,8 @@ def make_matcher(name: str) -> Matcher:
         raise unknown("matcher", name, MATCHER)
     from worldr1.estimators.lightglue import LightGlueMatcher
 
-    check_hub(name)
-    return LightGlueMatcher(name)
+    with available(name):
+        return LightGlueMatcher(name)
 
 
 def make_judge(name: str, device: str = "cpu") -> Judge:
@@ -197,8 +198,8 @@ def make_judge(name: str, device: str = "cpu") -> Judge:
         return EndpointJudge(Endpoint(url, model))
     from worldr1.estimators.judge import TransformersJudge
 
-    check_hub(name)
-    return TransformersJudge(name, device=device)
+    with available(name):
+        return TransformersJudge(name, device=device)
 
 
 def make_segments(name: str) -> Callable[..., Tensor]:
@@ -207,8 +208,8 @@ def make_segments(name: str) -> Callable[..., Tensor]:
         raise unknown("segmenter", name, ["facebook/sam2.1-hiera-tiny"])
     from worldr1.estimators.segments_sam2 import Sam2Segments
 
-    check_hub(name)
-    return Sam2Segments(name)
+    with available(name):
+        return Sam2Segments(name)
 
 
 def on_gpu(estimator: Any) -> Any:

@@ -92,7 +92,11 @@ class WorldReward:
         self.typical = dict(typical or {})
 
     def __call__(self, samples: Sequence[Rollout | Clip]) -> list[Score]:
-        """Scores in the order of ``samples``, which must share their shape. Raises ``ValueError`` if they do not."""
+        """Scores in the order of ``samples``.
+
+        Raises ``ValueError`` where these do not share their shape, or a prompt asks for a zoom: every clip is measured
+        with one focal length, so that a zoom looks like a dolly, and standing still would be the better answer.
+        """
         evidence = self.evidence(samples)
         told, structures = self._told(evidence, self.terms), evidence.structures
         if not self.both_hands:
@@ -130,6 +134,9 @@ class WorldReward:
     def _measured(self, samples: Sequence[Rollout | Clip], camera: CameraEstimator | None) -> Evidence:
         clips = [s.clip if isinstance(s, Rollout) else s for s in samples]
         prompts: list[Prompt | None] = [s.prompt if isinstance(s, Rollout) else None for s in samples]
+        for p in prompts:
+            if p is not None and p.camera is not None and p.camera.zooms():
+                raise ValueError(f"rewards know one focal length a clip; leave out prompts with a zoom ({p.text!r})")
         if len({c.video.shape for c in clips}) != 1:
             raise ValueError("clips scored together must have the same number of frames and size")
         video = torch.stack([c.video for c in clips])

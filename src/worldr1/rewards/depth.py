@@ -12,7 +12,7 @@ from worldr1.rewards.pairs import Carried, frame_pairs, over_pairs
 from worldr1.rewards.term import TermResult, masked_mean
 
 TAU = 0.05  # mean log-depth error that brings the score to 1/e
-_NEAR_M = 8.0  # the scene; depth beyond it is too coarse to compare
+NEAR_M = 8.0  # the scene; depth beyond it is too coarse to compare
 _LEAST_M = 0.2
 _LEAST_PIXELS = 50
 
@@ -30,7 +30,7 @@ def depth_term(evidence: Evidence) -> TermResult:
         # the nearest surface within a pixel: sub-pixel misalignment at an edge must not look like a hole
         nearest = -max_pool2d(-pair.target_m, 3, stride=1, padding=1)
         found = sample(nearest[:, None], pair.landing)[:, 0]
-        seen = pair.inside & (pair.expected_m > _LEAST_M) & ~pair.moves & (pair.source_m < _NEAR_M)
+        seen = pair.inside & (pair.expected_m > _LEAST_M) & ~pair.moves & (pair.source_m < NEAR_M)
         error = (found.log() - pair.expected_m.clamp(min=_LEAST_M).log()).clamp(0, 1)
         return masked_mean(error, seen, (1, 2)), seen.sum((1, 2))
 

@@ -37,7 +37,8 @@ class Evidence:
     backward_px: Tensor  # [b, f-1, h, w, 2] flow from the next frame back
     K: Tensor  # [b, 3, 3] pixels
     c2w: Tensor  # [b, f, 4, 4] recovered camera; the first frame's is the identity
-    ego_px: Tensor  # [b, f-1, h, w, 2] flow that the camera alone explains
+    ego_px: Tensor  # [b, f-1, h, w, 2] flow to the next frame that the camera alone explains
+    ego_back_px: Tensor  # [b, f-1, h, w, 2] and from the next frame back
     dynamic: Tensor  # [b, f, h, w] bool: moves by itself
     prompts: Sequence[Prompt | None]
     segments: Tensor | None = None  # [b, f, h, w] int: 0 no object, other ids hold over a clip
@@ -166,9 +167,11 @@ def gather_evidence(
         depth_m, poses = _looked_again(video, depth_m, both, K, flow)
     else:
         poses = camera_path(depth_m, both, K)
-    ego = ego_flow(depth_m, poses, K)[0]
-    dynamic, metric = moving_at_once(both[0], ego), bool(getattr(depth, "metric", True))
-    evidence = Evidence(video, depth_m, both[0], both[1], K, poses, ego, dynamic, tuple(prompts), metric=metric)
+    ego = ego_flow(depth_m, poses, K)
+    dynamic, metric = moving_at_once(both[0], ego[0]), bool(getattr(depth, "metric", True))
+    evidence = Evidence(
+        video, depth_m, both[0], both[1], K, poses, ego[0], ego[1], dynamic, tuple(prompts), metric=metric
+    )
     if refine_camera:
         evidence = replace(evidence, dynamic=moving_by_itself(evidence))
     if camera is not None:

@@ -47,7 +47,7 @@ def unexplained(evidence: Evidence, relight: Relight | None = None) -> Tensor:
     shares = []
     for source, target, near, far, flow, ego in (
         (now, following, depth_now, depth_following, evidence.forward_px, evidence.ego_px),
-        (following, now, depth_following, depth_now, evidence.backward_px, -evidence.ego_px),
+        (following, now, depth_following, depth_now, evidence.backward_px, evidence.ego_back_px),
     ):
         if relight is not None:
             there = pixel_grid(source.shape[-2], source.shape[-1], source) + flow.flatten(0, 1)

@@ -62,7 +62,8 @@ GENERAL: dict[str, Term] = {
     "picture": picture_guard,
 }
 # medians over clean clips of the bench without boards and walls, worlds 0 to 32 of seed 17, by the packaged networks,
-# the epipolar one moved by what its tolerance changed on ten of those worlds (LOG.md): not for other networks
+# the epipolar one moved by what its tolerance changed on ten of those worlds (LOG.md): of pictures of 128 pixels, and
+# not for other networks
 TYPICAL: Mapping[str, float] = {
     "depth": 0.84,
     "flow": 0.96,
@@ -89,7 +90,7 @@ def typical_of(depth: str, flow: str) -> Mapping[str, float] | None:
 # needs to know objects and depth well: with the packaged networks, even on true objects, two of five honest clips score
 # below .9 and four of ten pumping ones below their clean twin (LOG.md); clusters of motion or depth are no objects
 OF_OBJECTS: dict[str, Term] = {"volume": volume_term}
-_MEASURES = {"sharpness": sharpness, "motion": textured_motion, "texture": texture, "saturation": saturation}
+MEASURES = {"sharpness": sharpness, "motion": textured_motion, "texture": texture, "saturation": saturation}
 
 
 def make_general_reward(
@@ -127,9 +128,9 @@ def make_general_reward(
             raise ValueError("a judge needs base: its answers about the base model's samples, from semantic.calibrate")
         terms["semantic"] = semantic(judge, base)
     for name, floor in (floors or {}).items():
-        if name not in _MEASURES:
-            raise ValueError(f"unknown guard {name!r}; use some of {', '.join(_MEASURES)}")
-        terms[name] = floor_guard(_MEASURES[name], floor)
+        if name not in MEASURES:
+            raise ValueError(f"unknown guard {name!r}; use some of {', '.join(MEASURES)}")
+        terms[name] = floor_guard(MEASURES[name], floor)
     return WorldReward(
         terms,
         make_depth(depth, cache),

@@ -29,7 +29,8 @@ _OF_CONTRAST, _LOST, _SHOWN = 0.5, 0.1, 0.3
 _SHOWN_AT_ONCE = 0.2, 0.4
 _FAST = 0.1  # of the picture's width
 _LEAST_TEXTURED = 0.4  # of a frame; a few things in plain colours have about that
-_DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
+# mean brightness; spread over the picture of the channel that varies most; mean change between frames
+DARK, FLAT, FROZEN = 0.02, 0.01, 0.0008
 
 
 def sharpness(evidence: Evidence) -> Tensor:
@@ -132,8 +133,8 @@ def picture_guard(evidence: Evidence) -> TermResult:
     small = torch.nn.functional.adaptive_avg_pool2d(evidence.video.flatten(0, 1), 16).unflatten(
         0, evidence.video.shape[:2]
     )
-    shows = (small.mean((2, 3, 4)) > _DARK) & (small.std((2, 3, 4)) > _FLAT)
-    changes = small.diff(dim=1).abs().mean((2, 3, 4)) > _FROZEN
+    shows = (small.mean((2, 3, 4)) > DARK) & (small.std((3, 4)).amax(2) > FLAT)
+    changes = small.diff(dim=1).abs().mean((2, 3, 4)) > FROZEN
     value = shows.float().mean(1) * (2 * changes.float().mean(1)).clamp(max=1)
     return TermResult(value, torch.ones_like(shows[:, 0]), "")
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from worldr1.estimators.depth import MAX_DEPTH_M
 from worldr1.geometry.camera import inside, lift, pixel_grid, project, sample, transform
 from worldr1.geometry.rigid import fit_rigid_robust
 from worldr1.rewards.bundle import adjust
 from worldr1.rewards.flow_edges import follow_edges
 from worldr1.rewards.motion_field import refine
-
-_FAR_M = 0.75 * MAX_DEPTH_M  # beyond it estimated depth says nothing about motion
+from worldr1.rewards.tracks import FAR_M
 
 
 def ego_flow(depth_m: Tensor, c2w: Tensor, K: Tensor) -> Tensor:
@@ -45,7 +43,7 @@ def camera_path(depth_m: Tensor, flow: Tensor, K: Tensor, *, refined: bool = Fal
     target = sample(following.permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
     back = sample(backward.flatten(0, 1).permute(0, 3, 1, 2), landing).permute(0, 2, 3, 1)
     round_trip = (forward.flatten(0, 1) + back).norm(dim=-1)
-    good = inside(landing, h, w) & (round_trip < 1.0) & (points[..., 2] < _FAR_M) & (target[..., 2] < _FAR_M)
+    good = inside(landing, h, w) & (round_trip < 1.0) & (points[..., 2] < FAR_M) & (target[..., 2] < FAR_M)
     weight = good.float() / points[..., 2] ** 2  # the error of estimated depth grows with depth
     pose = fit_rigid_robust(points.flatten(1, 2), target.flatten(1, 2), weight.flatten(1, 2))
     if refined:

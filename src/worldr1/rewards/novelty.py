@@ -29,7 +29,8 @@ _FEWEST = 60  # patches; of a bare picture a few that stay prove nothing
 _PAIRS = 64  # of frames; of long clips they are spread evenly
 _FAR = 0.5  # of the largest change of view that the prompt asks for
 _GONE_PX = 1e4  # behind the camera
-_CLEAR_PX, _LEAST_SHARE = 4.0, 0.25  # that it must move a good part of the picture by
+_NO_DEPTH = "the depth contains values that are not finite"
+_CLEAR, _LEAST_SHARE = 1 / 32, 0.25  # of the picture's shorter side, that it must move a good part of the picture by
 # why it does not apply; short clips have few pairs, and answer by these
 UNASKED = "the prompt names no camera path of this length that moves the picture much"
 
@@ -109,15 +110,19 @@ def novelty_guard(evidence: Evidence) -> TermResult:
     scales = [gradient(v) for v in pictures]
     distance = evidence.depth_m.flatten(1).median(1).values
     values, told = torch.ones_like(distance), torch.zeros(b, dtype=torch.bool, device=distance.device)
+    reasons = [UNASKED] * b
     for i, prompt in enumerate(evidence.prompts):
         if prompt is None or prompt.camera is None or len(prompt.camera.c2w) != f:
+            continue
+        if not bool(evidence.depth_m[i].isfinite().all()):
+            reasons[i] = _NO_DEPTH  # asked, and cannot tell
             continue
         apart = _views_apart(prompt.camera, distance[i])
         first, second = torch.nonzero((apart >= _FAR * apart.max()).triu(1)).T
         every = max(1, math.ceil(len(first) / _PAIRS))
         first, second = first[::every], second[::every]
         moves = _moves(prompt.camera, evidence.depth_m[i], evidence.K[i], first, second)
-        if not (moves.norm(dim=-1) > _CLEAR_PX).float().mean() >= _LEAST_SHARE:
+        if not (moves.norm(dim=-1) > _CLEAR * min(moves.shape[1:3])).float().mean() >= _LEAST_SHARE:
             continue
         stay = []
         for edges in scales:
@@ -125,4 +130,4 @@ def novelty_guard(evidence: Evidence) -> TermResult:
             here = interpolate(moves.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
             stay.append(_stay(edges[i], first, second, here * (size[1] / moves.shape[2])))
         values[i], told[i] = ((_HELD - torch.stack(stay).amax()) / (_HELD - _MAY_STAY)).clamp(0, 1), True
-    return TermResult(values, told, UNASKED)
+    return TermResult(values, told, tuple(reasons))

@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from worldr1.geometry.camera import sample
+from worldr1.rewards.depth import NEAR_M
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.far_view import relit
 from worldr1.rewards.pairs import Carried, far_pairs, over_pairs
 from worldr1.rewards.term import TermResult
 
 THROUGH_TAU, LOST_TAU = 0.03, 0.02  # shares of the picture that bring the score to 1/e
-_NEAR_M = 8.0  # the scene; depth beyond it is too coarse to compare
 _LEAST_M = 0.05
 _THROUGH = 0.1  # of log depth, beyond three times the pair's median error, by which a surface must be seen through
 _FULL_THROUGH = 0.5
@@ -67,7 +67,7 @@ def permanence_term(evidence: Evidence) -> TermResult:
         within = pair.inside & (pair.expected_m > _LEAST_M) & ~pair.moves
         log_depth = pair.expected_m.clamp(min=_LEAST_M).log()
         error = sample(pair.target_m[:, None], pair.landing)[:, 0].log() - log_depth
-        near = within & (pair.source_m < _NEAR_M)
+        near = within & (pair.source_m < NEAR_M)
         usual = error.abs().where(near, torch.nan).flatten(1).nanmedian(1).values.nan_to_num(0.0)
         nearest = -max_pool2d(-pair.target_m, 3, stride=1, padding=1)
         found = sample(nearest[:, None], pair.landing)[:, 0].log()

@@ -9,12 +9,12 @@ from worldr1.geometry.camera import lift, project, transform
 from worldr1.rewards.evidence import Evidence
 from worldr1.rewards.motion_field import fit_motion, motion_field, thinning
 from worldr1.rewards.term import TermResult, masked_mean
+from worldr1.rewards.tracks import FAR_M
 
 TAU = 0.8  # divergence, relative to the length of the flow, that brings the score to 1/e
 _SIDE = 3  # regions per side
 _LEAST_SHARE = 0.3  # of a region's pixels that must be followed
 _LEAST_REGIONS = 3
-_FAR_M = 15.0  # of metric depth; beyond it depth says nothing about motion
 _NOISE_PX, _NOISE_OF_DIAGONAL = 0.4, 0.001  # flow shorter than this (the larger one) cannot be told from none
 _REASON = "fewer than three static regions can be followed, or the camera rests"
 
@@ -45,7 +45,7 @@ def pose_divergence_term(evidence: Evidence) -> TermResult:
     flow = evidence.forward_px.flatten(0, 1)[thin]
     error = (flow - (project(moved, K) - project(source, K))).flatten(1, 2)
     good = (evidence.visible_flow() & ~evidence.dynamic[:, :-1]).flatten(0, 1)[thin]
-    good = (good & (source[..., 2] < _FAR_M) & (moved[..., 2] > 0.05)).flatten(1)
+    good = (good & (source[..., 2] < FAR_M) & (moved[..., 2] > 0.05)).flatten(1)
     field = motion_field(moved, K).flatten(1, 2)
     common = fit_motion(field, error, good.to(field))
     error = error - torch.einsum("npai,ni->npa", field, common)  # what the whole picture's motion leaves

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from worldr1.estimators.judge import Judge
+from worldr1.estimators.perceptual import FeatureDistance
 from worldr1.estimators.registry import (
     make_camera,
     make_depth,
@@ -24,21 +25,16 @@ from worldr1.rewards import guards
 from worldr1.rewards.composite import WorldReward
 from worldr1.rewards.downscaled import Downscaled, shrink, shrink_clip
 from worldr1.rewards.evidence import DepthEstimator, FlowEstimator, SegmentEstimator
-from worldr1.rewards.general import GENERAL, OF_OBJECTS, typical_of
+from worldr1.rewards.general import GENERAL, MEASURES, OF_OBJECTS, typical_of
 from worldr1.rewards.held_out_view import Perceptual, held_out_view
 from worldr1.rewards.published import Part, RewardStack
+from worldr1.rewards.reappearance import reappearance
 from worldr1.rewards.semantic import calibrate, semantic
 from worldr1.rewards.sfm import sfm_term
 from worldr1.rewards.stack import TERMS
 from worldr1.rewards.term import Term
+from worldr1.rewards.traceable import where_traceable
 from worldr1.types import Clip, Prompt, Rollout
-
-MEASURES = {
-    "sharpness": guards.sharpness,
-    "motion": guards.textured_motion,
-    "texture": guards.texture,
-    "saturation": guards.saturation,
-}
 
 
 @dataclass(frozen=True)
@@ -111,6 +107,8 @@ def make_real_reward(stack: RewardStack, level: Level) -> Downscaled:
     terms: dict[str, Term] = dict(GENERAL if stack.general else TERMS)
     if networks.segments is not None:
         terms |= OF_OBJECTS
+        if isinstance(networks.perceptual, FeatureDistance) and "reappearance" in terms:
+            terms["reappearance"] = where_traceable(reappearance(networks.perceptual.features))
     if networks.perceptual is not None:
         terms["held_out_view"] = held_out_view(networks.perceptual)
     if networks.judge is not None:

@@ -100,7 +100,8 @@ def change(size: Extents) -> Tensor | None:
     ``None`` where it hardly moved: without a new view a constant size is no evidence.
     """
     cosine = (size.direction @ size.direction.T).clamp(-1, 1)
-    angle = torch.rad2deg(torch.arccos(cosine.where(~torch.eye(len(cosine), dtype=torch.bool), 1.0)))
+    itself = torch.eye(len(cosine), dtype=torch.bool, device=cosine.device)
+    angle = torch.rad2deg(torch.arccos(cosine.where(~itself, 1.0)))
     if float(angle.max()) < _LEAST_ANGLE_DEG:
         return None
     weight = (angle / _ANGLE_DEG).clamp(max=1)

@@ -11,7 +11,7 @@ from worldr1.worlds.camera import camera_track, look_at
 from worldr1.worlds.families import scene_at
 from worldr1.worlds.families.stage import distance_to_fit, vec3
 from worldr1.worlds.families.visibility import box_points, in_picture, picture_share
-from worldr1.worlds.scene import CameraTrack, Floats, Move, Scene
+from worldr1.worlds.scene import CameraTrack, Floats, Move, NoPlaceError, Scene
 from worldr1.worlds.tiny.families import FOV_DEG
 
 _SENSOR_MM = 36.0
@@ -92,7 +92,7 @@ def visible(scene: Scene, least: int = 1) -> list[int]:
     share = np.array([picture_share(scene, i) * inside[i] for i in count])
     seen = [int(i) for i in np.argsort(-share.mean(1)) if np.median(share[i]) >= _LEAST_SHARE]
     if len(seen) < least:
-        raise ValueError(f"{len(seen)} objects are large and in view, {least} are needed; choose another scene")
+        raise NoPlaceError(f"{len(seen)} objects are large and in view, {least} are needed; choose another scene")
     return seen
 
 

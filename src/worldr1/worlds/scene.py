@@ -26,6 +26,10 @@ MAX_OBJECTS = 31  # bits of the amodal mask
 STUFF = -1  # `Body.instance` of what is scenery and no object: walls, lane markings, kerbs
 
 
+class NoPlaceError(ValueError):
+    """What an edit needs is not to be seen in this scene, or has no room there."""
+
+
 @dataclass(frozen=True)
 class Material:
     """How a surface looks: a procedural texture of two colours, anchored to the part it is on."""

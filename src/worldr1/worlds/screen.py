@@ -10,7 +10,7 @@ from worldr1.worlds.added import add_body, facing
 from worldr1.worlds.assets.parts import material
 from worldr1.worlds.families.visibility import box_points, hidden_points, in_picture
 from worldr1.worlds.filmed import visible
-from worldr1.worlds.scene import STUFF, Body, Part, Scene
+from worldr1.worlds.scene import STUFF, Body, NoPlaceError, Part, Scene
 
 _DISTANCES = (0.55, 0.42, 0.32, 0.24)  # of the object's; the nearer the board, the faster it passes
 _LEAST_SEEN = 0.6  # of an object's points, in the first two frames and the last two
@@ -20,7 +20,7 @@ _WIDER = 1.13  # than the object, as both are seen
 def behind_screen(scene: Scene) -> int:
     """The largest object that the board of `with_screen` hides half-way, and shows at both ends of the clip.
 
-    Raises ``ValueError`` where there is none.
+    Raises ``NoPlaceError`` where there is none.
     """
     for instance in visible(scene):
         hidden = hidden_points(scene, instance, [STUFF], certain=True)
@@ -29,20 +29,20 @@ def behind_screen(scene: Scene) -> int:
         seen = (free & in_picture(scene, box_points(scene, instance))).mean(-1)
         if hidden[scene.num_frames // 2].all() and min(*seen[:2], *seen[-2:]) >= _LEAST_SEEN:
             return instance
-    raise ValueError("the board hides no object half-way along the path only; choose another scene or path")
+    raise NoPlaceError("the board hides no object half-way along the path only; choose another scene or path")
 
 
 def with_screen(scene: Scene) -> Scene:
     """A board that hides an object half-way along the path and neither before nor after, the largest that it can be.
 
-    Raises ``ValueError`` where no object is in view, or none can be hidden for a while only.
+    Raises ``NoPlaceError`` where no object is in view, or none can be hidden for a while only.
     """
     error = None
     for instance, distance in product(visible(scene), _DISTANCES):
         board = _before(scene, instance, distance)
         try:
             behind_screen(board)
-        except ValueError as none:
+        except NoPlaceError as none:
             error = none
         else:
             return board

@@ -48,7 +48,7 @@ def _tint(slat: int) -> tuple[float, float, float]:
 def with_overlap(scene: Scene) -> Scene:
     """The second largest object stands behind the largest one, partly hidden by it.
 
-    Raises ``ValueError`` where fewer than two objects are in view.
+    Raises ``NoPlaceError`` where fewer than two objects are in view.
     """
     near, far = visible(scene, 2)[:2]
     eye = scene.camera.c2w[scene.num_frames // 2, :3, 3]

@@ -9,7 +9,7 @@ import numpy as np
 
 from worldr1.worlds.assets import COLOURS
 from worldr1.worlds.families.visibility import box_points, hidden_points, hidden_share, in_picture, picture_share
-from worldr1.worlds.scene import STUFF, Body, Bools, Floats, Part, Scene, Vec3
+from worldr1.worlds.scene import STUFF, Body, Bools, Floats, NoPlaceError, Part, Scene, Vec3
 
 _EARLIEST = 2  # frames that a violation leaves intact at either end
 _FEWEST_SEEN = 0.08  # share of the picture's width that a changed object takes up
@@ -118,7 +118,7 @@ def _swap(rng: np.random.Generator, scene: Scene, start: int, instance: int) -> 
     """Two objects exchange their places and, from then on, their ways; ``ValueError`` where one is alone."""
     others = [int(i) for i in np.flatnonzero(_clear(scene)[start]) if i != instance]
     if not others:
-        raise ValueError("an identity swap needs two objects in the picture; choose another violation")
+        raise NoPlaceError("an identity swap needs two objects in the picture; choose another violation")
     like = [i for i in others if scene.objects[i].category == scene.objects[instance].category]
     other = int(rng.choice(like or others))
     a, b = scene.bodies_of(instance), scene.bodies_of(other)
@@ -191,7 +191,7 @@ def violate(rng: np.random.Generator, scene: Scene, kind: str) -> Scene:
         enough = clear.sum(1) >= (2 if kind == "swap" else 1)
         starts = np.flatnonzero(enough[_EARLIEST:-_EARLIEST]) + _EARLIEST
         if not len(starts):
-            raise ValueError(f"too few objects are in view and large enough for {kind!r}; choose another scene")
+            raise NoPlaceError(f"too few objects are in view and large enough for {kind!r}; choose another scene")
         start = int(rng.choice(starts))
         instance = int(rng.choice(np.flatnonzero(clear[start])))
     return replace(KINDS[kind](rng, scene, start, instance), violation=kind, violation_frame=start)

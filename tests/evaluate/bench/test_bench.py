@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from worldr1.evaluate.bench import bench
 from worldr1.evaluate.bench.attack import KNOBS, AttackConfig, attack
 from worldr1.evaluate.bench.bench import (
     CLEAN,
@@ -25,6 +26,7 @@ from worldr1.rewards.general import TYPICAL
 from worldr1.rewards.spec import spec_of
 from worldr1.types import Clip, Rollout, Score
 from worldr1.worlds.filmed import PATHS
+from worldr1.worlds.scene import NoPlaceError, Scene
 
 TINY = BenchConfig(scenes=2, cells=1, num_frames=9, size=24)
 
@@ -174,6 +176,28 @@ def test_a_cheating_clip_that_is_liked_less_than_the_honest_one_fools_nobody() -
     assert np.mean(list(found.knobs.values())[1:]) > SEARCH.most_cheating
     assert found.score < found.honest_score
     assert found.consistent
+
+
+def test_a_reward_without_a_score_for_honest_clips_certifies_nothing() -> None:
+    silent = Judge("silent", lambda samples: [Score(None) for _ in samples])
+    with pytest.raises(ValueError, match="silent has no score for any honest clip"):
+        attack(silent, TINY, SEARCH)
+
+
+def test_a_world_without_a_place_is_left_out_and_a_broken_edit_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(error: Exception) -> set[int]:
+        def edit(scene: Scene, _rng: np.random.Generator, amount: float) -> Scene:
+            if amount > 1:  # at the strongest severity only: then none is shown
+                raise error
+            return scene
+
+        monkeypatch.setitem(bench.CASES, "object morph", replace(CASES["object morph"], scene_edit=edit))
+        config = replace(TINY, cells=10)
+        return {s.severity for s in world_clips(config, 0) if s.case == "object morph"}
+
+    assert without(NoPlaceError("no object")) == set()
+    with pytest.raises(ValueError, match="shapes"):
+        without(ValueError("shapes do not match"))
 
 
 def test_silence_is_typical_only_for_estimates_of_general_terms_by_packaged_depth() -> None:

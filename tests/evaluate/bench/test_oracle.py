@@ -31,10 +31,9 @@ def test_it_answers_from_the_truth(clip: Shown) -> None:
     torch.testing.assert_close(oracle.depth(video), clip.truth.depth_m.clamp(max=20.0))
     torch.testing.assert_close(oracle.flow(video[:-1], video[1:]), clip.truth.flow_px)
     torch.testing.assert_close(oracle.flow(video[1:], video[:-1]), clip.backward_px)
-    assert (oracle.estimated_frames, oracle.estimated_pairs) == (0, 0)
 
 
-def test_what_it_was_not_shown_is_estimated_and_counted(clip: Shown) -> None:
+def test_what_it_was_not_shown_is_estimated(clip: Shown) -> None:
     oracle = Oracle(no_depth, no_flow)
     jumped = reorder(clip, [0, 4])
     oracle.learn([jumped])
@@ -43,7 +42,6 @@ def test_what_it_was_not_shown_is_estimated_and_counted(clip: Shown) -> None:
     mixed = oracle.depth(video[:2])
     torch.testing.assert_close(mixed[0], clip.truth.depth_m[0].clamp(max=20.0))
     assert bool((mixed[1] == 7.0).all())
-    assert (oracle.estimated_frames, oracle.estimated_pairs) == (1, 1)
 
 
 def test_it_forgets_the_last_batch(clip: Shown) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from worldr1.evaluate.bench.bench import CLEAN, Row
+from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
 from worldr1.evaluate.bench.chart import chart
 from worldr1.evaluate.bench.statistics import (
     ablations,
@@ -99,7 +100,9 @@ def test_a_good_reward_passes_every_check_and_a_fooled_one_does_not() -> None:
         cases = {"headline": headline(rows), "cases": by_case(rows)}
         return checks({"estimated": cases})["estimated"]
 
-    assert set(found().values()) == {True}
+    told = found()
+    assert told.pop("every corruption ≥ 0.85 at middle severity") is None  # two of them are shown, others never were
+    assert set(told.values()) == {True}
     assert found(static=0.95)["hacks below the worst clean clip ≥ 1.0"] is False
     assert found(specular=0.2)["false alarms on hard positives ≤ 0.1"] is False
     assert found(morph=1.2)["clean above corrupted, all ≥ 0.95"] is False
@@ -169,3 +172,23 @@ def test_the_tables_say_what_was_measured() -> None:
     svg = chart(summary)
     assert svg.startswith("<svg")
     assert svg.count("<rect") == 1 + 3  # paper, two corruptions, one hack with its empty bar
+
+
+def test_a_clip_without_a_score_passes_nothing() -> None:
+    rows = [replace(r, value=None) if r.case in ("static", "specular") and r.world < 3 else r for r in bench()]
+    assert headline(rows)["hacks_below_worst_clean"] == by_case(rows)["static"]["below_worst_clean"] == 0.25
+    assert headline(rows)["false_alarms_positives"] == by_case(rows)["specular"]["false_alarms"] == 0.75
+
+
+def test_every_corruption_must_have_been_shown_to_hold() -> None:
+    every = [name for name, case in CASES.items() if case.kind == "corruption"]
+    rows = [row(w, CLEAN, 0, 0.9) for w in range(2)]
+    rows += [row(w, name, MIDDLE, 0.5) for w in range(2) for name in every]
+
+    def holds(rows: list[Row]) -> bool | None:
+        found = {"estimated": {"headline": headline(rows), "cases": by_case(rows)}}
+        return checks(found)["estimated"]["every corruption ≥ 0.85 at middle severity"]
+
+    assert holds(rows) is True
+    assert holds([r for r in rows if r.case != every[0]]) is None
+    assert holds([replace(r, value=0.95) if r.case == every[0] else r for r in rows]) is False

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from worldr1.rewards.classical import file
+from worldr1.rewards.classical.stream import measure_stream, working_size
 from worldr1.rewards.classical.terms import score_measured
 
 
@@ -26,3 +27,15 @@ def test_a_camera_is_smooth_in_time_where_the_rate_varies(tmp_path: Path, monkey
 
     assert smoothness([0.0, 0.1, 0.4, 0.5, 0.8, 0.9]) > 0.95
     assert smoothness([0.0, 0.1, 0.2, 0.3, 0.4, 0.5]) < 0.3
+
+
+def test_frames_of_one_colour_are_dark_whatever_the_colour() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    red = np.full((2, 64, 64, 3), (200, 0, 50), np.uint8)
+    assert measure_stream([*noise, *red]).dark == 0.5
+
+
+def test_a_mere_strip_is_refused() -> None:
+    assert working_size(16, 2000) == (24000, 192)
+    with pytest.raises(ValueError, match="2731x16 pixels are too narrow"):
+        working_size(16, 2731)

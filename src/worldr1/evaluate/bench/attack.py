@@ -15,7 +15,7 @@ from worldr1.evaluate.bench.corruptions import morph, size_pumping, texture_swim
 from worldr1.evaluate.bench.image_corruptions import global_rubber, growing_blur
 from worldr1.evaluate.bench.judges import Judge, answer
 from worldr1.evaluate.bench.shown import Shown, render
-from worldr1.worlds.scene import Scene
+from worldr1.worlds.scene import NoPlaceError, Scene
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,22 +71,26 @@ def attack(judge: Judge, bench: BenchConfig, config: AttackConfig | None = None,
     scenes = _scenes(bench, config.scenes)
     asked = render([scene for _, scene in scenes], bench.size, bench.size)
 
-    def score(knobs: Floats) -> float:
+    def told(knobs: Floats) -> list[float | None]:
         clips = _clips(scenes, knobs, bench.size)
         if judge.learn is not None:
             judge.learn(clips)
         samples = [answer(c, a, path) for c, a, (path, _) in zip(clips, asked, scenes, strict=True)]
-        values = [s.value for s in judge.reward(samples)]
+        return [s.value for s in judge.reward(samples)]
+
+    def score(values: Sequence[float | None]) -> float:
         return float(np.mean([0.0 if v is None else v for v in values]))
 
-    honest = np.array([1.0, 0, 0, 0, 0, 0])
+    honest = told(np.array([1.0, 0, 0, 0, 0, 0]))
+    if all(v is None for v in honest):
+        raise ValueError(f"{judge.name} has no score for any honest clip; nothing can be searched by it")
     honest_score = score(honest)
     rng = np.random.default_rng(seed)
     mean, deviation = np.full(len(KNOBS), 0.5), np.full(len(KNOBS), 0.4)
     best, best_score = mean, -np.inf
     for _ in range(config.iterations):
         drawn = np.clip(mean + deviation * rng.normal(size=(config.population, len(KNOBS))), 0, 1)
-        scores = np.array([score(k) for k in drawn])
+        scores = np.array([score(told(k)) for k in drawn])
         order = np.argsort(-scores)[: config.elites]
         if scores[order[0]] > best_score:
             best, best_score = drawn[order[0]], float(scores[order[0]])
@@ -106,7 +110,7 @@ def _scenes(bench: BenchConfig, count: int) -> list[tuple[str, Scene]]:
         scene = clean_scene(replace(bench, seed=bench.seed + 1), index, path)
         try:
             morph(scene, np.random.default_rng(0), 1.0)
-        except ValueError:
+        except NoPlaceError:
             continue
         found.append((path, scene))
         if len(found) == count:

@@ -18,7 +18,7 @@ from worldr1.executor import run_local
 from worldr1.rewards.composite import counted
 from worldr1.types import Rollout
 from worldr1.worlds.filmed import PATHS, film, world
-from worldr1.worlds.scene import Scene
+from worldr1.worlds.scene import NoPlaceError, Scene
 from worldr1.worlds.stages import STAGES
 
 CLEAN = "clean"
@@ -67,7 +67,7 @@ def severities_of(case: Case, config: BenchConfig) -> dict[tuple[int, str], tupl
 
 
 def clean_scene(config: BenchConfig, index: int, path: str, stage: str = "") -> Scene:
-    """A clean world as filmed, with what a stage builds into it. Raises ``ValueError`` where that has no place."""
+    """A clean world as filmed, with what a stage builds into it. Raises ``NoPlaceError`` where there is none for it."""
     base = world(config.seed, index, config.num_frames)
     filmed = replace(base, camera=film(base, path))
     return STAGES[stage](filmed) if stage else filmed
@@ -94,7 +94,7 @@ class Slot:
 def world_clips(config: BenchConfig, index: int) -> list[Slot]:
     """All clips of one world: clean ones first, then those of every case that has it in a cell.
 
-    A cell whose edit has nothing to be seen on in this world (its ``ValueError``) is left out.
+    A cell whose edit has nothing to be seen on in this world (`NoPlaceError`) is left out.
     """
     scenes: dict[tuple[str, str], Scene] = {(path, ""): clean_scene(config, index, path) for path in PATHS}
     edited: list[tuple[str, Case, int, Scene]] = []
@@ -105,13 +105,14 @@ def world_clips(config: BenchConfig, index: int) -> list[Slot]:
                 key = (path, case.stage)
                 if key not in scenes:
                     scenes[key] = clean_scene(config, index, path, case.stage)
-                for severity in severities:
-                    if case.scene_edit is None:
-                        painted.append((path, case, severity))
-                    else:
-                        scene = case.scene_edit(scenes[key], _rng(config, index, path, case), AMOUNTS[severity])
-                        edited.append((path, case, severity, scene))
-            except ValueError:
+                if (edit := case.scene_edit) is None:
+                    painted += [(path, case, s) for s in severities]
+                else:  # all severities, or none
+                    edited += [
+                        (path, case, s, edit(scenes[key], _rng(config, index, path, case), AMOUNTS[s]))
+                        for s in severities
+                    ]
+            except NoPlaceError:
                 continue
     shown = render([*scenes.values(), *(s for *_, s in edited)], config.size, config.size)
     clean = dict(zip(scenes, shown, strict=False))

@@ -15,7 +15,7 @@ from worldr1.worlds.added import add_body
 from worldr1.worlds.assets import COLOURS
 from worldr1.worlds.families.visibility import box_points, in_camera, in_picture
 from worldr1.worlds.filmed import distance_to_focus, focus, target_of, visible
-from worldr1.worlds.scene import STUFF, Body, Bools, Floats, Part, Scene
+from worldr1.worlds.scene import STUFF, Body, Bools, Floats, NoPlaceError, Part, Scene
 from worldr1.worlds.screen import behind_screen
 
 SceneEdit = Callable[[Scene, np.random.Generator, float], Scene]
@@ -173,7 +173,7 @@ def _turned_away(scene: Scene) -> int:
     """The middle of the frames in which no object is in the picture; ``ValueError`` where some always is."""
     empty = ~np.any([in_picture(scene, box_points(scene, i)).any(-1) for i in range(len(scene.objects))], axis=0)
     if not empty.any() or empty[0] or empty[-1]:
-        raise ValueError("the camera never looks away from all objects and back; use the path 'look away'")
+        raise NoPlaceError("the camera never looks away from all objects and back; use the path 'look away'")
     return int(np.flatnonzero(empty)[empty.sum() // 2])
 
 
@@ -214,7 +214,7 @@ def interpenetration(scene: Scene, rng: np.random.Generator, amount: float) -> S
 
 def depth_order_flip(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """The farther of two objects that overlap (`stages.with_overlap`) is drawn before the nearer one, more often the
-    worse. It keeps its size and place in the picture. Raises ``ValueError`` where no two objects overlap."""
+    worse. It keeps its size and place in the picture. Raises ``NoPlaceError`` where no two objects overlap."""
     local = {i: in_camera(scene, box_points(scene, i)) for i in visible(scene, 2)}
     best, pair = 0.0, None
     for far in local:
@@ -223,7 +223,7 @@ def depth_order_flip(scene: Scene, rng: np.random.Generator, amount: float) -> S
                 shared = _overlap(local[near], local[far])
                 best, pair = (shared, (far, near)) if shared > best else (best, pair)
     if pair is None:
-        raise ValueError("no two objects overlap in the picture; choose another scene")
+        raise NoPlaceError("no two objects overlap in the picture; choose another scene")
     far, near = pair
     factor = 0.9 * local[near][..., 2].min(-1) / local[far][..., 2].max(-1)
     flipped = np.arange(scene.num_frames) % 6 >= 5 - round(2 * amount)

@@ -12,7 +12,7 @@ from worldr1.worlds.families.split import FamilySpec
 from worldr1.worlds.families.stage import Stage, compose, yaw_rotation
 from worldr1.worlds.families.visibility import box_points, hidden_points, in_picture
 from worldr1.worlds.filmed import distance_to_focus, focus, target_of
-from worldr1.worlds.scene import STUFF, Floats, Scene
+from worldr1.worlds.scene import STUFF, Floats, NoPlaceError, Scene
 from worldr1.worlds.truth.contacts import pair_gaps
 from worldr1.worlds.truth.layout import layout
 
@@ -24,7 +24,7 @@ _LEAST_SEEN = 0.4  # of the points of somebody who walks past, over the clip
 def rigid_mover(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """An object glides over the ground and turns as it goes, through no other one.
 
-    Raises ``ValueError`` where it has no room for that.
+    Raises ``NoPlaceError`` where it has no room for that.
     """
     instance, first = target_of(scene, rng), rng.uniform(0, 2 * np.pi)
     for angle in first + 2 * np.pi * np.arange(_WAYS) / _WAYS:
@@ -33,7 +33,7 @@ def rigid_mover(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
         )
         if not _runs_into(moved, instance):
             return moved
-    raise ValueError("the object has no room to move; choose another scene")
+    raise NoPlaceError("the object has no room to move; choose another scene")
 
 
 def _runs_into(scene: Scene, mover: int) -> bool:
@@ -67,7 +67,7 @@ def _glided(scene: Scene, instance: int, way: Floats) -> Scene:
 def pedestrian(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """Somebody walks past in front of or behind the objects, through none of them, arms and legs swinging.
 
-    Raises ``ValueError`` where there is no room for that, or they would hardly be seen.
+    Raises ``NoPlaceError`` where there is no room for that, or they would hardly be seen.
     """
     distance, eye = distance_to_focus(scene), scene.camera.c2w[0, :3, 3]
     away = (focus(scene) - eye) * [1, 1, 0]
@@ -84,7 +84,7 @@ def pedestrian(scene: Scene, rng: np.random.Generator, amount: float) -> Scene: 
         walking = _joined(scene, stage.scene(scene.family, scene.camera, scene.environment))
         if _seen(walking, len(scene.objects)) >= _LEAST_SEEN and not _runs_into(walking, len(scene.objects)):
             return walking
-    raise ValueError("nobody can walk past these objects; choose another scene")
+    raise NoPlaceError("nobody can walk past these objects; choose another scene")
 
 
 def _joined(scene: Scene, other: Scene) -> Scene:

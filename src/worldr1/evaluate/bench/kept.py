@@ -11,6 +11,7 @@ from pathlib import Path
 import worldr1
 from worldr1.evaluate.bench.bench import Row
 from worldr1.evaluate.bench.config import BenchConfig
+from worldr1.files import write_atomically
 
 
 def code_digest() -> str:
@@ -29,13 +30,13 @@ def begin(path: Path, config: BenchConfig, names: Sequence[str]) -> list[Row]:
     """
     head = json.dumps({"bench": asdict(config), "judges": list(names), "code": code_digest()}) + "\n"
     if not path.exists() or not path.stat().st_size:
-        path.write_text(head, encoding="utf-8")
+        write_atomically(head, path)
         return []
     first, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     if first != head:
         raise ValueError(f"{path} is of an interrupted run with other options or code; delete it, or use another --out")
     whole = [line for line in lines if line.endswith("\n")]  # the last may have been cut off
-    path.write_text("".join([head, *whole]), encoding="utf-8")
+    write_atomically("".join([head, *whole]), path)
     return [Row(**row) for line in whole for row in json.loads(line)]
 
 

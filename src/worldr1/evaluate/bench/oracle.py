@@ -34,7 +34,7 @@ def _in_turn(known: Mapping[Key, Sequence[Tensor]], keys: Sequence[Key]) -> list
 
 
 class Oracle:
-    """Depth and flow by frame; what it was not shown goes to the estimators it falls back to, and is counted."""
+    """Depth and flow by frame; what it was not shown goes to the estimators it falls back to."""
 
     def __init__(self, depth: DepthEstimator, flow: FlowEstimator) -> None:
         self._estimate_depth, self._estimate_flow = depth, flow
@@ -42,8 +42,6 @@ class Oracle:
         self._depth: dict[bytes, list[Tensor]] = {}
         self._flow: dict[tuple[bytes, bytes], list[Tensor]] = {}
         self._objects: dict[bytes, Tensor] = {}
-        self.estimated_frames = 0
-        self.estimated_pairs = 0
 
     def learn(self, clips: Iterable[Shown]) -> None:
         """Know these clips, and no others. Frames that look alike are answered in the order in which they are shown
@@ -71,7 +69,6 @@ class Oracle:
         """Depth ``[n, h, w]`` of frames ``[n, 3, h, w]``, the sky at `MAX_DEPTH_M`."""
         known = _in_turn(self._depth, [_key(f) for f in frames])
         unknown = [i for i, d in enumerate(known) if d is None]
-        self.estimated_frames += len(unknown)
         estimates = dict(zip(unknown, self._estimate_depth(frames[unknown]) if unknown else (), strict=True))
         return torch.stack([estimates[i] if d is None else d for i, d in enumerate(known)])
 
@@ -84,7 +81,6 @@ class Oracle:
         """Flow ``[n, h, w, 2]`` from ``first`` to ``second``, both ``[n, 3, h, w]``."""
         known = _in_turn(self._flow, [(_key(a), _key(b)) for a, b in zip(first, second, strict=True)])
         unknown = [i for i, f in enumerate(known) if f is None]
-        self.estimated_pairs += len(unknown)
         found = self._estimate_flow(first[unknown], second[unknown]) if unknown else ()
         estimates = dict(zip(unknown, found, strict=True))
         return torch.stack([estimates[i] if f is None else f for i, f in enumerate(known)])

@@ -16,7 +16,7 @@ from worldr1.worlds.assets.surfaces import untextured, with_surfaces
 from worldr1.worlds.camera import camera_track
 from worldr1.worlds.families.stage import turn, vec3
 from worldr1.worlds.filmed import FOCAL_MM, distance_to_focus, focus
-from worldr1.worlds.scene import Floats, Move, Scene
+from worldr1.worlds.scene import Floats, Move, NoPlaceError, Scene
 
 _FASTER = 1.8
 _FORWARD, _LEAST_FORWARD = 0.5, 0.2  # of the distance to the objects
@@ -48,7 +48,7 @@ def fast_motion(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
 def forward_motion(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:  # noqa: ARG001
     """The camera drives towards the objects, and past none of them: everything grows, and its depth changes.
 
-    Raises ``ValueError`` where one is in the way.
+    Raises ``NoPlaceError`` where one is in the way.
     """
     distance, eye = distance_to_focus(scene), scene.camera.c2w[0, :3, 3]
     shares = np.linspace(0, _FORWARD, _STEPS)
@@ -56,7 +56,7 @@ def forward_motion(scene: Scene, rng: np.random.Generator, amount: float) -> Sce
     near = np.min([_from_box(scene, i, way) for i in range(len(scene.objects))], axis=0) < _CLEARANCE * distance
     free = shares[np.argmax(near) - 1] if near[1:].any() else _FORWARD
     if near[0] or free < _LEAST_FORWARD:
-        raise ValueError("an object is too near for the camera to drive forward; choose another scene or path")
+        raise NoPlaceError("an object is too near for the camera to drive forward; choose another scene or path")
     return _refilm(scene, [Move("dolly in", 0.0, 1.0, free * distance, "smooth")])
 
 

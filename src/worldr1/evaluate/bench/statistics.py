@@ -134,14 +134,15 @@ def _share(values: Iterable[bool]) -> float | None:
     return sum(told) / len(told) if told else None
 
 
-def _below(values: Sequence[float], limit: float | None) -> float | None:
-    return None if limit is None else _share(v < limit for v in values)
+def _below(rows: Iterable[Row], limit: float | None) -> float | None:
+    """Share of the clips that are seen to be below; one without a score is not."""
+    return None if limit is None else _share(r.value is not None and r.value < limit for r in rows)
 
 
 def _alarms(rows: Iterable[Row], cuts: Mapping[int, float | None]) -> list[tuple[bool, int]]:
-    """Whether each clip with a score is below its threshold, and its world."""
+    """Whether each clip fails its threshold, and its world; one without a score does not pass."""
     told = [(r.value, cuts[r.world], r.world) for r in rows]
-    return [(value < cut, world) for value, cut, world in told if value is not None and cut is not None]
+    return [(value is None or value < cut, world) for value, cut, world in told if cut is not None]
 
 
 def _alarmed(rows: Iterable[Row], cuts: Mapping[int, float | None]) -> float | None:
@@ -165,7 +166,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     edited = [r for r in rows if r.case != CLEAN]
     corrupted = [r for r in edited if CASES[r.case].kind == "corruption"]
     worst = min(_values(clean), default=None)
-    hacks = _values(r for r in edited if CASES[r.case].kind == "hack")
+    hacks = [r for r in edited if CASES[r.case].kind == "hack"]
     alarms = _alarms((r for r in edited if CASES[r.case].kind == "positive"), cuts)
     return {
         "accuracy": accuracy(broken),
@@ -209,7 +210,7 @@ def by_case(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
         if case.kind == "corruption":
             row["spearman"] = spearman(rows, name)
         if case.kind == "hack":
-            row["below_worst_clean"] = _below(_values(mine), worst)
+            row["below_worst_clean"] = _below(mine, worst)
         out[name] = row
     return out
 

@@ -53,9 +53,16 @@ def checks(summary: Summary) -> dict[str, dict[str, bool | None]]:
         seen, unseen = head["accuracy_dev_types"]["value"], head["accuracy_held_out_types"]["value"]
         told = seen is not None and unseen is not None
         found[f"held-out types at most {_GAP} lower"] = unseen >= seen - _GAP if told else None
-        found[f"every corruption ≥ {WEAK} at middle severity"] = not weak_cases(result)
+        found[f"every corruption ≥ {WEAK} at middle severity"] = _no_weak_case(result)
         out[judge] = found
     return out
+
+
+def _no_weak_case(result: Mapping[str, Any]) -> bool | None:
+    shown = [name for name, row in result["cases"].items() if row["kind"] == "corruption"]
+    if weak_cases(result):
+        return False
+    return True if len(shown) == sum(case.kind == "corruption" for case in CASES.values()) else None
 
 
 def weak_cases(result: Mapping[str, Any]) -> list[str]:

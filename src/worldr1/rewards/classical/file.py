@@ -33,7 +33,7 @@ class MeasuredFile:
 
 def measure_file(path: str | Path, header: Header | None = None, matcher: Matcher | None = None) -> MeasuredFile:
     """Measure with the memory of a few frames, with `measure_stream`'s ``matcher``; raises ``ValueError`` as
-    `video.read_frames` does."""
+    `video.read_video` does."""
     header = header or read_header(path)
     parts: list[Measured] = []
     times: dict[int, float] = {}

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from worldr1.estimators.matching import Matcher, SIFTMatcher
 from worldr1.rewards.classical.pairs import Pair, View, measure_pair, view
+from worldr1.rewards.guards import DARK, FLAT, FROZEN
 
 GAPS = (1, 3, 8, 16)  # frames between the two of a pair
 _LEAST_SIDE, _LARGEST_SIDE = 192, 400  # of the working image's shorter side: SIFT needs pixels, time has limits
-_DARK, _FLAT, _FROZEN = 0.02, 0.01, 0.0008  # mean brightness; its spread; mean change between frames
+_LONGEST_SIDE = 2**15 - 2  # OpenCV looks up no more
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,13 @@ class Measured:
 
 
 def working_size(height: int, width: int) -> tuple[int, int]:
-    """Size (w, h) in which frames of ``height`` x ``width`` are measured."""
+    """Size (w, h) in which frames of ``height`` x ``width`` are measured; ``ValueError`` for a mere strip."""
     short = min(height, width)
     factor = min(max(short, _LEAST_SIDE), _LARGEST_SIDE) / short
-    return max(1, round(width * factor)), max(1, round(height * factor))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    if max(size) > _LONGEST_SIDE:
+        raise ValueError(f"frames of {width}x{height} pixels are too narrow to be measured; cut the video to a part")
+    return size
 
 
 def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: Matcher | None = None, start: int = 0) -> Measured:
@@ -60,8 +64,8 @@ def measure_stream(frames: Iterable[npt.NDArray[np.uint8]], matcher: Matcher | N
         larger = size[0] > frame.shape[1]
         image = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA))
         small = cv2.resize(frame, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        dark += bool(small.mean() < _DARK or small.std() < _FLAT)
-        frozen += previous is not None and bool(np.abs(small - previous).mean() < _FROZEN)
+        dark += bool(small.mean() < DARK or small.std((0, 1)).max() < FLAT)
+        frozen += previous is not None and bool(np.abs(small - previous).mean() < FROZEN)
         previous, count = small, index + 1
         recent.append(view(start + index, image, matcher))
         for gap in GAPS:
