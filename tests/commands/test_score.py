@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -23,7 +24,7 @@ from worldr1.rewards.classical.file import measure_file, pick_frames
 from worldr1.rewards.general import GENERAL, TYPICAL
 from worldr1.rewards.mirror import NOT_FINITE
 from worldr1.rewards.spec import spec_of
-from worldr1.types import Score
+from worldr1.types import Clip, Rollout, Score
 from worldr1.video import read_header
 
 Capture = pytest.CaptureFixture[str]
@@ -144,6 +145,25 @@ def test_networks_see_windows_of_a_long_video(tmp_path: Path, capfd: Capture, mo
     found = scored(capfd, tmp_path / "short.npy", "--prompt", "the camera is fixed")
     assert "length" not in found["notes"]
     assert found["parts"]["camera"] is not None
+
+
+def test_a_static_scene_is_asked_what_it_owes(tmp_path: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[object]] = []
+
+    class Reward:
+        depth = flow = None
+        typical = MappingProxyType({})
+
+        def __call__(self, samples: list[Rollout | Clip]) -> list[Score]:
+            facts = [s.prompt.facts if isinstance(s, Rollout) else None for s in samples]
+            asked.extend([f if f is None else f.get("movers")] for f in facts)
+            return [Score(0.5, {"depth": 0.5}) for _ in samples]
+
+    monkeypatch.setattr("worldr1.commands.score.load_backend", lambda _: Reward())
+    np.save(tmp_path / "a.npy", sliding(5, 48))
+    for options in ((), ("--static-scene",), ("--prompt", "a pan"), ("--prompt", "a pan", "--static-scene")):
+        assert scored(capfd, tmp_path / "a.npy", "--backend", "world", *options)["score"] == 0.5
+    assert asked == [[None], [[]], [None], [[]]]
 
 
 def test_windows_are_joined() -> None:

@@ -61,11 +61,11 @@ def test_it_judges_exact_and_estimated_side_by_side(tmp_path: Path, capsys: pyte
 
 
 def test_the_command_that_is_written_makes_the_same_table(tmp_path: Path) -> None:
-    options = ["--estimated", "--scenes", "3", "--cells", "5", "--outer-cells", "2", "--seed", "4"]
+    options = ["--estimated", "--scenes", "3", "--cells", "5", "--outer-cells", "2", "--seed", "4", "--dynamic"]
     assert main(["validate-rewards", *options, "--out", str(tmp_path)]) == 0
     result = json.loads((tmp_path / "validation.json").read_text())
     assert list(result["judges"]) == ["estimated"]
-    assert (result["bench"]["cells"], result["bench"]["outer_cells"]) == (5, 2)
+    assert (result["bench"]["cells"], result["bench"]["outer_cells"], result["bench"]["dynamic"]) == (5, 2, True)
     again = tmp_path / "again"
     assert main([*result["command"].split()[1:], "--out", str(again)]) == 0
     assert json.loads((again / "validation.json").read_text()) == result

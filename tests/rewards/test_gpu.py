@@ -51,3 +51,13 @@ def test_the_general_reward(video: Tensor) -> None:
         assert [k for k, v in ours.parts.items() if v is None] == [k for k, v in theirs.parts.items() if v is None]
         assert ours.value is not None
         assert theirs.value == pytest.approx(ours.value, abs=0.05)
+
+
+def test_objects(video: Tensor) -> None:
+    ids = torch.zeros(len(video), SIZE, SIZE, dtype=torch.long)
+    ids[:, SIZE // 4 : SIZE // 2, SIZE // 4 : SIZE // 2] = 1
+    reward = make_general_reward(segments=lambda clip, *_: ids.to(clip.device))
+    for part in (reward.depth, reward.flow):
+        part.model.to(DEVICE)  # type: ignore[attr-defined]
+    (score,) = reward([Clip(video.to(DEVICE))])
+    assert "volume" in score.parts

@@ -137,6 +137,9 @@ def test_objects_are_a_part_with_a_term_and_a_licence(stack: RewardStack, tmp_pa
     score = reward([Rollout(PROMPTS[0], clip(0), ())])[0]
     assert list(score.parts) == term_names(chosen)
     assert "volume" in weights_of(chosen)
+    plain, seen = reward.reward.terms["reappearance"], make_real_reward(replace(chosen, features=stack.features), LEVEL)
+    assert plain is GENERAL["reappearance"]
+    assert seen.reward.terms["reappearance"] is not plain  # what objects look like is compared by the features too
     assert score.notes["volume"] == "no whole object is seen from different sides"  # there are segments, all empty
 
 

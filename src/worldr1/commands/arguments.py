@@ -350,6 +350,9 @@ class ValidateRewards:
     quick: Flag = False
     """Six worlds of 48 pixels, two cells a case, none at the outer severities: minutes of two cores, wide intervals.
     What is asked for beside it counts."""
+    dynamic: Flag = False
+    """Let every prompt name something that moves by itself, as prompts of dynamic scenes do: the terms that need a
+    world at rest are then not asked, and what seems to move is left out."""
     attack: Flag = False
     """Also optimise against each reward, and see what it likes best."""
     seed: int = 0

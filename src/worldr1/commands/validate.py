@@ -48,6 +48,7 @@ def run_validate(arguments: Arguments) -> None:
         cells=config.cells if arguments.cells is None else arguments.cells,
         outer_cells=config.outer_cells if arguments.outer_cells is None else arguments.outer_cells,
         size=config.size if arguments.size is None else arguments.size,
+        dynamic=arguments.dynamic,
     )
     for name, make in (("depth", make_depth), ("flow", make_flow)):
         _loads(name, getattr(arguments, name), make)
@@ -102,7 +103,7 @@ def _command(arguments: Arguments, names: tuple[str, ...], config: BenchConfig) 
     size = [*(["--quick"] if arguments.quick else []), f"--scenes {config.scenes}", f"--cells {config.cells}"]
     size += [] if config.outer_cells is None else [f"--outer-cells {config.outer_cells}"]
     size.append(f"--size {config.size}")
-    chosen = [f"--{n}" for n in names] + (["--attack"] if arguments.attack else [])
+    chosen = [f"--{n}" for n in names] + [f"--{n}" for n in ("dynamic", "attack") if getattr(arguments, n)]
     chosen += [f"--{n} {shlex.quote(v)}" for n in ("depth", "flow") if (v := getattr(arguments, n)) is not None]
     return " ".join(["worldr1 validate-rewards", *chosen, *size, f"--stack {arguments.stack} --seed {arguments.seed}"])
 

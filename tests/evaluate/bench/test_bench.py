@@ -136,6 +136,20 @@ def test_a_prompt_names_what_honestly_moves(worlds: list[list[Slot]]) -> None:
     assert all(not movers for case, movers in named.items() if case not in ("rigid movers", "articulated motion"))
 
 
+def test_a_dynamic_bench_lets_something_move_in_every_prompt() -> None:
+    asked: list[list[str]] = []
+
+    def judge(samples: Sequence[Rollout | Clip]) -> list[Score]:
+        asked.extend(s.prompt.facts["movers"] for s in samples if isinstance(s, Rollout))
+        return travel(samples)
+
+    score_world(replace(TINY, dynamic=True), [Judge("mine", judge)], 0)
+    assert all(asked)
+    asked.clear()
+    score_world(TINY, [Judge("mine", judge)], 0)
+    assert not all(asked)
+
+
 class Reference:
     """A reward that cannot be fooled: it likes what is most like the first clips it was shown, the honest ones."""
 

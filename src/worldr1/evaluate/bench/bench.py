@@ -88,7 +88,7 @@ class Slot:
     severity: int
     shown: Shown
     asked: Shown
-    movers: tuple[str, ...] = ()
+    movers: tuple[str, ...] = ()  # that its prompt names
 
 
 def world_clips(config: BenchConfig, index: int) -> list[Slot]:
@@ -141,7 +141,8 @@ def score_world(config: BenchConfig, judges: Sequence[Judge], index: int) -> lis
             part = slots[first : first + config.batch]
             if judge.learn is not None:
                 judge.learn([s.shown for s in part])
-            samples: list[Rollout] = [answer(s.shown, s.asked, s.path, s.movers) for s in part]
+            movers = ("an object",) if config.dynamic else ()
+            samples: list[Rollout] = [answer(s.shown, s.asked, s.path, s.movers or movers) for s in part]
             for slot, score in zip(part, judge.reward(samples), strict=True):
                 place = (index, slot.path, slot.stage, slot.case, slot.severity)
                 changed = changed_share(slot.shown.clip.video, clean[slot.path, slot.stage])

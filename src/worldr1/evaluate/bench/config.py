@@ -31,6 +31,9 @@ class BenchConfig:
     depth: str = "world"
     flow: str = "world"
     stack: Stack = "general"  # terms for any footage, or those that the tiny preset trains with
+    # whether every prompt lets something move by itself, as those of dynamic scenes do: what a world at rest owes is
+    # then not asked, and what seems to move is left out
+    dynamic: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:
