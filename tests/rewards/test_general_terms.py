@@ -30,7 +30,15 @@ from worldr1.rewards.edges import textured
 from worldr1.rewards.epipolar import epipolar_term
 from worldr1.rewards.evidence import Evidence, gather_evidence
 from worldr1.rewards.flow import unexplained
-from worldr1.rewards.guards import continuity_guard, motion, picture_guard, saturation, texture, textured_motion
+from worldr1.rewards.guards import (
+    continuity_guard,
+    held_against,
+    motion,
+    picture_guard,
+    saturation,
+    texture,
+    textured_motion,
+)
 from worldr1.rewards.held_out_view import held_out_view, held_out_view_term
 from worldr1.rewards.missing import missing_objects
 from worldr1.rewards.parallax import parallax_seen_term, parallax_term
@@ -388,6 +396,20 @@ def test_grain_and_a_strobe_are_continuous() -> None:
     strobe = torch.tensor([1.0, 0.6] * FRAMES)[:FRAMES, None, None, None]
     for video in ((clean.video + grain).clamp(0, 1), clean.video * strobe):
         assert min(numbers(continuity_guard, estimated(clean, video, clean.depth_m))) > 0.8
+
+
+def test_a_cut_falls_off_from_one_step_to_the_next_and_a_board_that_crosses_does_not() -> None:
+    steps = {
+        "board": [0.8, 0.8, 0.6, 0.4, 0.3, 0.45, 0.7, 0.8, 0.8],
+        "cut": [0.8, 0.8, 0.8, 0.8, 0.1, 0.8, 0.8, 0.8, 0.8],
+        "first step": [0.1, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8],
+        "there and back": [0.8, 0.8, 0.8, 0.1, 0.1, 0.8, 0.8, 0.8, 0.8],
+        "thrice": [0.8, 0.8, 0.1, 0.1, 0.1, 0.8, 0.8, 0.8, 0.8],
+    }
+    found = torch.tensor(list(steps.values()))
+    kept = dict(zip(steps, (found / held_against(found)).amin(1).tolist(), strict=True))
+    assert kept.pop("board") > 0.6
+    assert max(kept.values()) < 0.13
 
 
 def test_black_uniform_and_frozen_frames_are_seen() -> None:

@@ -78,12 +78,14 @@ def saturation(evidence: Evidence) -> Tensor:
 def continuity_guard(evidence: Evidence) -> TermResult:
     """Cut detector: the step with the least share of pixels found again, against .6 of the clip's usual share.
 
-    A pixel is found again where the flow leads to its colour. A hard cut loses most pixels at once; fast motion loses
-    many at every step. Steps in which the prompt's own camera turns by more than a tenth of the picture are not held
-    against the usual one: there the flow may lose an honest picture. Where next to nothing is found at all, as in
-    noise, the guard is 0: a tenth of the pixels or less, to within half of the frame's contrast and at its brightness;
-    above .3 it does not punish. With fewer than three steps no share is usual, and the worst of them must itself have
-    .4 in place of those .3, and more than .2; where the prompt's camera turns fast in all of them, nothing tells.
+    A pixel is found again where the flow leads to its colour. A hard cut loses most pixels at once; fast motion
+    loses many at every step, and what crosses the picture near the camera at several: a step is held against the
+    better one of its neighbours where that has less than is usual. Steps in which the prompt's own camera turns by
+    more than a tenth of the picture are not held against the usual one: there the flow may lose an honest picture.
+    Where next to nothing is found at all, as in noise, the guard is 0: a tenth of the pixels or less, to within
+    half of the frame's contrast and at its brightness; above .3 it does not punish. With fewer than three steps no
+    share is usual, and the worst of them must itself have .4 in place of those .3, and more than .2; where the
+    prompt's camera turns fast in all of them, nothing tells.
     """
     b, f, _, h, w = evidence.video.shape
     now, following = evidence.video[:, :-1].flatten(0, 1), evidence.video[:, 1:].flatten(0, 1)
@@ -100,10 +102,15 @@ def continuity_guard(evidence: Evidence) -> TermResult:
         low, high = _SHOWN_AT_ONCE
         value = ((shown.where(slow, torch.inf).amin(1) - low) / (high - low)).clamp(0, 1)
         return TermResult(value, slow.any(1), TURNS)
-    usual, least = found.median(dim=1).values, found.where(slow, torch.inf).amin(1)
-    cut = (least / (_CUT * usual).clamp(min=1e-6)).clamp(max=1)
+    cut = (found / (_CUT * held_against(found)).clamp(min=1e-6)).where(slow, torch.inf).amin(1).clamp(max=1)
     shows = ((shown.median(dim=1).values - _LOST) / (_SHOWN - _LOST)).clamp(0, 1)
     return TermResult(cut * shows, torch.ones_like(slow[:, 0]), "")
+
+
+def held_against(found: Tensor) -> Tensor:
+    """The share of pixels that a step with ``found`` ``[b, steps]`` should have found again, of the same shape."""
+    beside = torch.nn.functional.pad(found, (1, 1))
+    return torch.minimum(found.median(dim=1, keepdim=True).values, torch.maximum(beside[:, :-2], beside[:, 2:]))
 
 
 def _found(there: Tensor, now: Tensor, seen: Tensor, tolerance: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ SPECS: dict[str, TermSpec] = {
         # at a half honest hard clips pass more often, and as many pairs are won (LOG.md)
         TermSpec("permanence", weight=0.5, applies=camera_may_move, reason=_FIXED, differentiable=True),
         TermSpec("palette", applies=nothing_moves, reason=_MOVING),
-        TermSpec("detail"),
+        TermSpec("detail", weight=2.0),  # two ghosts laid over each other are little else
         TermSpec("photometric", differentiable=True),
         TermSpec("smoothness"),
         TermSpec("semantic", weight=0.5, mirrors=False),
