@@ -14,9 +14,11 @@ from pathlib import Path
 from worldr1.evaluate.bench.bench import Row
 from worldr1.evaluate.bench.catalogue import CASES
 from worldr1.evaluate.bench.config import BenchConfig
+from worldr1.evaluate.bench.demands import checks
 from worldr1.evaluate.bench.judges import combine_of
-from worldr1.evaluate.bench.statistics import pairs_of, summarise
-from worldr1.evaluate.bench.table import checks, markdown
+from worldr1.evaluate.bench.pairs import pairs_of
+from worldr1.evaluate.bench.statistics import summarise
+from worldr1.evaluate.bench.table import markdown
 from worldr1.rewards.composite import aggregate
 
 

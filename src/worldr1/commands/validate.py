@@ -19,10 +19,11 @@ from worldr1.evaluate.bench.attack import AttackConfig, attack
 from worldr1.evaluate.bench.bench import run_named
 from worldr1.evaluate.bench.chart import chart
 from worldr1.evaluate.bench.config import QUICK, SIZES, BenchConfig
+from worldr1.evaluate.bench.demands import checks
 from worldr1.evaluate.bench.judges import JUDGES, combine_of
 from worldr1.evaluate.bench.kept import begin, keep
 from worldr1.evaluate.bench.statistics import summarise
-from worldr1.evaluate.bench.table import checks, markdown
+from worldr1.evaluate.bench.table import markdown
 from worldr1.files import write_atomically
 
 _BY_DEFAULT = ("oracle", "estimated")

@@ -4,24 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from worldr1.evaluate.bench.alarms import threshold, thresholds
 from worldr1.evaluate.bench.bench import CLEAN, Row
 from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
 from worldr1.evaluate.bench.chart import chart
-from worldr1.evaluate.bench.statistics import (
-    ablations,
-    accuracy,
-    auc,
-    by_case,
-    by_change,
-    headline,
-    interval,
-    pairs_of,
-    spearman,
-    summarise,
-    threshold,
-    thresholds,
-)
-from worldr1.evaluate.bench.table import checks, markdown, weak_cases
+from worldr1.evaluate.bench.demands import checks, weak_cases
+from worldr1.evaluate.bench.pairs import accuracy, auc, interval, pairs_of, spearman
+from worldr1.evaluate.bench.statistics import ablations, by_case, by_change, headline, summarise
+from worldr1.evaluate.bench.table import markdown
 from worldr1.rewards.composite import aggregate
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
-from worldr1.evaluate.bench.table import WEAK, Summary, names_of
+from worldr1.evaluate.bench.demands import WEAK, Summary
+from worldr1.evaluate.bench.table import names_of
 
 _ROW, _LABEL, _WIDTH, _BAR = 15, 190, 760, 170
 _COLOURS = {"oracle": "#3b6ea8", "estimated": "#d1793b", "classical": "#5b8c5a"}
