@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from worldr1.evaluate.bench.corruptions import SceneEdit, ramp
+from worldr1.evaluate.bench.edits import SceneEdit, ramp
 from worldr1.worlds.filmed import distance_to_focus, focus
 from worldr1.worlds.scene import Floats, Scene
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from worldr1.evaluate.bench.camera_corruptions import CAMERA
-from worldr1.evaluate.bench.corruptions import OBJECTS, SceneEdit
+from worldr1.evaluate.bench.corruptions import OBJECTS
+from worldr1.evaluate.bench.edits import SceneEdit
 from worldr1.evaluate.bench.hacks import CLIP_HACKS, SCENE_HACKS
 from worldr1.evaluate.bench.image_corruptions import IMAGE, ClipEdit
 from worldr1.evaluate.bench.positives import CLIP_POSITIVES, SCENE_POSITIVES

@@ -1,94 +1,22 @@
 """Objects and scenery that break the world: edits of scenes, so that the renderer knows the truth of what is shown.
 
 Each takes a clean scene, a random generator and an amount (about 0.5 mild, 1 middling, 1.6 strong) and returns a
-broken copy; ``ValueError`` where the scene has nothing that the edit could be seen on.
+broken copy; ``NoPlaceError`` where the scene has nothing that the edit could be seen on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from worldr1.evaluate.bench.edits import SceneEdit, move, ramp, repaint, scale_of, slide, stretch, without
 from worldr1.worlds.added import add_body
-from worldr1.worlds.assets import COLOURS
 from worldr1.worlds.families.visibility import box_points, in_camera, in_picture
 from worldr1.worlds.filmed import distance_to_focus, focus, target_of, visible
 from worldr1.worlds.scene import STUFF, Body, Bools, Floats, NoPlaceError, Part, Scene
 from worldr1.worlds.screen import behind_screen
-
-SceneEdit = Callable[[Scene, np.random.Generator, float], Scene]
-
-
-def ramp(frames: int, start: float = 0.15, end: float = 0.85) -> Floats:
-    """0 before ``start`` of the clip, 1 after ``end``, a straight line between: ``[frames]``."""
-    time = np.linspace(0, 1, frames)
-    return np.clip((time - start) / (end - start), 0, 1)
-
-
-def _scale(scene: Scene) -> Floats:
-    return np.ones_like(scene.position_m) if scene.scale is None else scene.scale.copy()
-
-
-def _present(scene: Scene) -> Bools:
-    return np.ones(scene.position_m.shape[:2], bool) if scene.present is None else scene.present.copy()
-
-
-def stretch(scene: Scene, instance: int, factors: Floats) -> Scene:
-    """Stretch an object by ``factors`` ``[frames, 3]`` along its axes; it keeps standing where it stands."""
-    bodies = scene.bodies_of(instance)
-    position, scale = scene.position_m.copy(), _scale(scene)
-    foot = box_points(scene, instance)[..., 2].min(-1)
-    position[:, bodies, 2] = foot[:, None] + factors[:, 2:] * (position[:, bodies, 2] - foot[:, None])
-    scale[:, bodies] *= factors[:, None]
-    return replace(scene, position_m=position, scale=scale)
-
-
-def move(scene: Scene, instance: int, offset_m: Floats) -> Scene:
-    """Move an object by ``offset_m`` ``[frames, 3]``."""
-    position = scene.position_m.copy()
-    position[:, scene.bodies_of(instance)] += offset_m[:, None]
-    return replace(scene, position_m=position)
-
-
-def slide(scene: Scene, instance: int, eye_m: Floats, factor: Floats) -> Scene:
-    """Put an object ``factor`` ``[frames]`` times as far from ``eye_m`` ``[frames, 3]`` and as large: from there it
-    looks the same."""
-    bodies = scene.bodies_of(instance)
-    position, scale = scene.position_m.copy(), _scale(scene)
-    position[:, bodies] = eye_m[:, None] + factor[:, None, None] * (position[:, bodies] - eye_m[:, None])
-    scale[:, bodies] *= factor[:, None, None]
-    return replace(scene, position_m=position, scale=scale)
-
-
-def repaint(scene: Scene, instance: int, shown: Bools, rng: np.random.Generator) -> Scene:
-    """Where ``shown`` ``[frames]`` the object has another colour, a clearly different one."""
-    was = np.array(COLOURS[scene.objects[instance].colour])
-    r, g, b = list(COLOURS.values())[int(rng.choice(_distant(was)))]
-
-    def painted(part: Part) -> Part:
-        return replace(part, material=replace(part.material, colour=(r, g, b), second=(0.5 * r, 0.5 * g, 0.5 * b)))
-
-    present, scale = _present(scene), _scale(scene)
-    for index in scene.bodies_of(instance):
-        twin = Body(tuple(painted(p) for p in scene.bodies[index].parts), instance)
-        there = present[:, index] & shown
-        scene = add_body(scene, twin, scene.position_m[:, index], scene.rotation[:, index], there, scale[:, index])
-        present = _present(scene)
-        present[:, index] &= ~shown
-        scene = replace(scene, present=present)
-    return scene
-
-
-def _distant(colour: Floats) -> list[int]:
-    return [i for i, c in enumerate(COLOURS.values()) if np.abs(np.array(c) - colour).max() > 0.45]
-
-
-def _without(scene: Scene, instances: Sequence[int], gone: Bools) -> Scene:
-    """The objects are not in the world in the frames ``gone`` ``[frames]``."""
-    theirs = np.array([b.instance in instances for b in scene.bodies])
-    return replace(scene, present=_present(scene) & ~(gone[:, None] & theirs))
 
 
 def _start(scene: Scene, rng: np.random.Generator) -> int:
@@ -155,7 +83,7 @@ def vanish(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     """An object is gone: for three frames, for good, or with another one."""
     seen, start, frame = visible(scene), _start(scene, rng), np.arange(scene.num_frames)
     gone = (frame >= start) & ((amount >= 0.75) | (frame < start + 3))
-    return _without(scene, seen[: 2 if amount > 1.3 else 1], gone)
+    return without(scene, seen[: 2 if amount > 1.3 else 1], gone)
 
 
 def changed_behind_screen(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
@@ -163,7 +91,7 @@ def changed_behind_screen(scene: Scene, rng: np.random.Generator, amount: float)
     instance, hidden = behind_screen(scene), scene.num_frames // 2
     after = _after(scene, hidden)
     if amount > 1.3:
-        return _without(scene, [instance], after)
+        return without(scene, [instance], after)
     if amount > 0.75:
         scene = stretch(scene, instance, np.where(after, 0.6, 1.0)[:, None] * np.ones(3))
     return repaint(scene, instance, after, rng)
@@ -179,7 +107,7 @@ def _turned_away(scene: Scene) -> int:
 
 def never_reappears(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
     """Objects are gone when the camera looks back: a third of them, two thirds, or all."""
-    return _without(scene, _some(scene, rng, amount), _after(scene, _turned_away(scene)))
+    return without(scene, _some(scene, rng, amount), _after(scene, _turned_away(scene)))
 
 
 def different_room(scene: Scene, rng: np.random.Generator, amount: float) -> Scene:
@@ -249,7 +177,7 @@ def depth_rescale(scene: Scene, rng: np.random.Generator, amount: float) -> Scen
     """All objects and their distances to each other grow or shrink; the ground does not."""
     factor = np.exp(rng.choice([-1.0, 1.0]) * 0.35 * amount * ramp(scene.num_frames))
     centre = focus(scene) * [1, 1, 0]
-    position, scale = scene.position_m.copy(), _scale(scene)
+    position, scale = scene.position_m.copy(), scale_of(scene)
     bodies = [i for i, b in enumerate(scene.bodies) if b.instance != STUFF]
     position[:, bodies] = centre + factor[:, None, None] * (position[:, bodies] - centre)
     scale[:, bodies] *= factor[:, None, None]

@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from worldr1.evaluate.bench.camera_corruptions import slowed
-from worldr1.evaluate.bench.corruptions import SceneEdit
+from worldr1.evaluate.bench.edits import SceneEdit
 from worldr1.evaluate.bench.image_corruptions import ClipEdit
 from worldr1.evaluate.bench.shown import Shown, reorder
 from worldr1.worlds.rendered import SCENERY, SKY

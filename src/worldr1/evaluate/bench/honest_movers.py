@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from worldr1.evaluate.bench.corruptions import move, ramp
+from worldr1.evaluate.bench.edits import move, ramp
 from worldr1.worlds.assets import ASSETS, COLOURS
 from worldr1.worlds.families.split import FamilySpec
 from worldr1.worlds.families.stage import Stage, compose, yaw_rotation

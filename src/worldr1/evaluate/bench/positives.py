@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from worldr1.evaluate.bench.corruptions import SceneEdit
+from worldr1.evaluate.bench.edits import SceneEdit
 from worldr1.evaluate.bench.honest_movers import pedestrian, rigid_mover
 from worldr1.evaluate.bench.image_corruptions import ClipEdit
 from worldr1.evaluate.bench.shown import Shown
