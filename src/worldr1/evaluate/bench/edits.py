@@ -23,6 +23,7 @@ def ramp(frames: int, start: float = 0.15, end: float = 0.85) -> Floats:
 
 
 def scale_of(scene: Scene) -> Floats:
+    """A copy of every body's stretch ``[frames, bodies, 3]``, 1 where the scene has none."""
     return np.ones_like(scene.position_m) if scene.scale is None else scene.scale.copy()
 
 
