@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from worldr1.media_end import is_cut_off
-from worldr1.video import read_frames, read_header
+from worldr1.video import read_header, read_video
 
 FRAMES, SIDE = 12, 64
 
@@ -52,7 +52,7 @@ def test_cut_off(tmp_path: Path, name: str, codec: str, pix_fmt: str, options: d
     data = encode(path, codec, pix_fmt, **options)
     kind = kind_of(path)
     assert is_cut_off(path, kind) is False
-    assert len(read_frames(path).pixels) == FRAMES
+    assert len(read_video(path).video) == FRAMES
     assert "end" not in read_header(path).notes
     for share in (0.45, 0.8, 0.99):
         path.write_bytes(data[: int(share * len(data))])
@@ -60,7 +60,7 @@ def test_cut_off(tmp_path: Path, name: str, codec: str, pix_fmt: str, options: d
         with pytest.raises(ValueError, match=r"write or download it again|not a video that can be read"):
             read_header(path)
         with pytest.raises(ValueError, match="a\\."):
-            read_frames(path)
+            read_video(path)
     if not options:
         path.write_bytes(data + bytes(100))  # what hangs behind does no harm
         assert is_cut_off(path, kind) is False
