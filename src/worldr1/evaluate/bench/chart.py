@@ -8,7 +8,7 @@ from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
 from worldr1.evaluate.bench.demands import WEAK, Summary
 from worldr1.evaluate.bench.table import names_of
 
-_ROW, _LABEL, _WIDTH, _BAR = 15, 190, 760, 170
+_ROW, _LABEL, _BAR, _GAP = 15, 190, 170, 15
 _COLOURS = {"oracle": "#3b6ea8", "estimated": "#d1793b", "classical": "#5b8c5a"}
 _OTHER = "#777777"
 
@@ -17,14 +17,14 @@ def chart(summary: Summary) -> str:
     """An SVG: accuracy at middle severity by corruption and hack, a bar for each judge."""
     judges = list(summary)
     names = [*names_of(summary, "corruption"), *names_of(summary, "hack")]
-    height = 40 + _ROW * len(names)
+    width, height = _LABEL + len(judges) * (_BAR + _GAP), 40 + _ROW * len(names)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
         ' font-family="sans-serif" font-size="10">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
     for column, judge in enumerate(judges):
-        left = _LABEL + column * (_BAR + 15)
+        left = _LABEL + column * (_BAR + _GAP)
         colour = _COLOURS.get(judge, _OTHER)
         out.append(f'<text x="{left}" y="16" font-weight="bold" fill="{colour}">{escape(judge)}</text>')
         for share in (0.5, WEAK, 1.0):
