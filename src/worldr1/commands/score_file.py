@@ -61,11 +61,8 @@ def score_file(
         notes = {"length": measured.note} if measured.note else {}
     else:
         seen = _look(path, header)
-        score, num_frames, seconds = (
-            _by_networks(seen.clips, reward, prompt, static_scene),
-            seen.num_frames,
-            seen.seconds,
-        )
+        score = _by_networks(seen.clips, reward, prompt, static_scene)
+        num_frames, seconds = seen.num_frames, seen.seconds
         notes = {"length": seen.note} if seen.note else {}
         height, width = seen.clips[0].video.shape[-2:]
         if (height, width) != header.size:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from worldr1.evaluate.bench.alarms import alarmed, alarms_of, below, share, threshold, thresholds, values_of
+from worldr1.evaluate.bench.alarms import alarmed, alarms_of, below, plain, share, threshold, thresholds, values_of
 from worldr1.evaluate.bench.bench import CLEAN, Row
 from worldr1.evaluate.bench.catalogue import CASES, MIDDLE
 from worldr1.evaluate.bench.judges import Combine
@@ -29,7 +29,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
     """
     pairs, cuts = pairs_of(rows), thresholds(rows)
     broken = [p for p in pairs if CASES[p.case].kind == "corruption"]
-    clean = [r for r in rows if r.case == CLEAN and not r.stage]
+    clean = plain(rows)
     edited = [r for r in rows if r.case != CLEAN]
     corrupted = [r for r in edited if CASES[r.case].kind == "corruption"]
     worst = min(values_of(clean), default=None)
@@ -57,7 +57,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Any]:
 def by_case(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     """What each case does to one judge's score."""
     pairs, out = pairs_of(rows), {}
-    cuts, worst = thresholds(rows), min(values_of(r for r in rows if r.case == CLEAN and not r.stage), default=None)
+    cuts, worst = thresholds(rows), min(values_of(plain(rows)), default=None)
     twins = {(r.world, r.path, r.stage): r.value for r in rows if r.case == CLEAN}
     for name in dict.fromkeys(r.case for r in rows if r.case != CLEAN):
         case, mine = CASES[name], [r for r in rows if r.case == name]
