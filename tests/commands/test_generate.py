@@ -14,6 +14,7 @@ from worldr1 import cli
 from worldr1.commands import generate as module
 from worldr1.commands.arguments import Generate
 from worldr1.commands.best_of import Chooser
+from worldr1.commands.requests import requests_of
 from worldr1.commands.settings import Settings, settings_of
 from worldr1.policies.diffusers_policy import DiffusersPolicy
 from worldr1.policies.lora_export import LOW_NOISE_LORA
@@ -271,3 +272,9 @@ def test_noise_follows_the_camera_words_of_a_prompt(
     assert not torch.allclose(starts[0][0], white)  # type: ignore[index]
     assert generate(model, tmp_path / "x.mp4", "--prompt", TEXTS[2], "--camera-noise", 1.5) == 2
     assert "--camera-noise is a share between 0 and 1, not 1.5" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("fps", [0.0, -8.0, 1e-4, float("nan"), float("inf")])
+def test_a_rate_that_no_file_can_have_is_refused_before_sampling(fps: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--fps must be a number from 0.01 on"):
+        requests_of(Generate(out=tmp_path / "x.mp4", prompt=TEXTS[0], fps=fps))

@@ -71,6 +71,8 @@ def test_a_bench_too_small_is_refused() -> None:
         BenchConfig(scenes=1)
     with pytest.raises(ValueError, match="24 or more"):
         BenchConfig(size=16)
+    with pytest.raises(ValueError, match="floors from the worlds of seed 9001"):
+        BenchConfig(seed=9001)
 
 
 def test_a_row_says_how_much_of_the_picture_its_edit_changes() -> None:
