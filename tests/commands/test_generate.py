@@ -276,5 +276,5 @@ def test_noise_follows_the_camera_words_of_a_prompt(
 
 @pytest.mark.parametrize("fps", [0.0, -8.0, 1e-4, float("nan"), float("inf")])
 def test_a_rate_that_no_file_can_have_is_refused_before_sampling(fps: float, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--fps must be a number from 0.01 on"):
+    with pytest.raises(ValueError, match=r"--fps must be a number from 0\.01 on"):
         requests_of(Generate(out=tmp_path / "x.mp4", prompt=TEXTS[0], fps=fps))
